@@ -1,0 +1,43 @@
+package dossier
+
+import "errors"
+
+// State is where an intake stands.
+type State string
+
+const (
+	Pending State = "pending"  // received; its job is queued or running
+	Stored  State = "stored"   // its record stands
+	Refused State = "rejected" // its refusal stands
+	Faulted State = "faulted"  // our fault after the last try: it waits in the failure inbox and can be replayed
+)
+
+// Standing is what can be answered about an intake at any time.
+type Standing struct {
+	Intake  Intake
+	State   State
+	Again   bool     // these bytes had been received before; this is the first verdict
+	Record  *Record  // when Stored
+	Refusal *Refusal // when Refused
+	Fault   string   // when Faulted: for operators, free of personal data
+
+	ReplacedBy string // id of the better scan, when there is one
+	Deleted    bool   // deleted by order; a tombstone stands
+}
+
+// Errors a door turns into an answer of its own. They are about what was asked,
+// not about the scan, and never about us.
+var (
+	ErrUnknownUnit     = errors.New("the unit is not in the register of units")
+	ErrPaperTaken      = errors.New("this paper of this dossier already has other bytes; say which document it replaces")
+	ErrUnknownDocument = errors.New("there is no such document")
+	ErrNotReplaceable  = errors.New("the document to replace is not in force or belongs to another dossier")
+)
+
+// RowError is a bad row of a file that was handed in: its place and what to do.
+type RowError struct {
+	File   string `json:"file"`
+	Row    int    `json:"row"` // 1-based line of the sheet; the header is row 1
+	Column string `json:"column,omitempty"`
+	Reason Text   `json:"reason"` // never repeats personal data
+}

@@ -1,0 +1,26 @@
+package pipeline
+
+import (
+	"context"
+
+	"sohoa/dossier"
+)
+
+// Ledger is what the pipeline asks of the ledger: four calls, each one
+// transaction, each repeatable.
+type Ledger interface {
+	// Receive records the intake and queues its job, both or neither. When these
+	// bytes had already been received for the same dossier, kind and paper (and
+	// what they replace), nothing is written and the first standing is returned
+	// with Again set. It answers dossier.ErrPaperTaken, ErrUnknownDocument or
+	// ErrNotReplaceable where the slip cannot be taken.
+	Receive(ctx context.Context, in dossier.Intake) (dossier.Standing, error)
+	// Settle enters the record: document, dossier, tallies, the document it
+	// replaces and, when ctx is a job's, the job's end, all or nothing.
+	// A record that has been entered already changes nothing.
+	Settle(ctx context.Context, rec dossier.Record) error
+	// Refuse enters a refusal in the same way. It counts for nothing.
+	Refuse(ctx context.Context, ref dossier.Refusal) error
+	// Standing answers dossier.ErrUnknownDocument where there is no such intake.
+	Standing(ctx context.Context, id string) (dossier.Standing, error)
+}
