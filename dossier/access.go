@@ -1,0 +1,47 @@
+package dossier
+
+import (
+	"fmt"
+	"time"
+)
+
+// Role says what an account or an API token may do; where, its unit says.
+type Role string
+
+const (
+	Clerk    Role = "clerk"    // own unit: send in, see
+	Operator Role = "operator" // own subtree: backfill, send in, see
+	Manager  Role = "manager"  // own subtree: see
+	Officer  Role = "officer"  // own subtree: see, delete by order, close periods
+	Admin    Role = "admin"    // accounts, tokens, settings; no papers
+	System   Role = "system"   // the provincial system: feeds the register
+)
+
+// Roles lists every role.
+func Roles() []Role { return []Role{Clerk, Operator, Manager, Officer, Admin, System} }
+
+// ParseRole reads a role.
+func ParseRole(s string) (Role, error) {
+	for _, r := range Roles() {
+		if string(r) == s {
+			return r, nil
+		}
+	}
+	return "", fmt.Errorf("not a role: clerk, operator, manager, officer, admin or system")
+}
+
+// Token is an API token as it is kept. Its secret is stored hashed and shown
+// once, when it is made.
+type Token struct {
+	ID        string
+	Name      string
+	Role      Role
+	Unit      UnitCode
+	CreatedAt time.Time
+	Expires   time.Time // zero: never
+	RevokedAt time.Time // zero: in force
+}
+
+// ErrNoToken: there is no such token, or it has expired or been revoked. Which
+// of these, a caller from outside is not told.
+var ErrNoToken = fmt.Errorf("no such token, or it has expired or been revoked")
