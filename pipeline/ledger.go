@@ -6,9 +6,18 @@ import (
 	"sohoa/dossier"
 )
 
-// Ledger is what the pipeline asks of the ledger: four calls, each one
-// transaction, each repeatable.
+// Ledger is what the pipeline asks of the ledger. Each call is one transaction
+// and can be repeated.
 type Ledger interface {
+	// ResolveUnit answers whose dossier this is: the register's unit where the
+	// dossier is known, else the first unit its code may mean that exists;
+	// dossier.ErrUnknownUnit where none does.
+	ResolveUnit(ctx context.Context, code dossier.Code) (dossier.UnitCode, error)
+	// KnownUnit reports whether the register of units has the unit.
+	KnownUnit(ctx context.Context, unit dossier.UnitCode) (bool, error)
+	// Seen answers the first standing of the same bytes for the same dossier,
+	// kind and paper (and what they replace), where there is one.
+	Seen(ctx context.Context, slip dossier.Slip, digest dossier.Digest) (st dossier.Standing, found bool, err error)
 	// Receive records the intake and queues its job, both or neither. When these
 	// bytes had already been received for the same dossier, kind and paper (and
 	// what they replace), nothing is written and the first standing is returned

@@ -1,0 +1,120 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"sohoa/dossier"
+	"sohoa/pipeline/pdf"
+	"sohoa/storage"
+)
+
+// Scan is a received document whose bytes lie in a judge's hands. Where an
+// earlier try already wrote the last word, that stands in its place.
+type Scan struct {
+	dossier.Intake
+	session *pdf.Session
+	reused  *dossier.Record  // the slip reuses this one: no bytes of its own
+	record  *dossier.Record  // already written: the truth
+	refusal *dossier.Refusal // already written: the truth
+}
+
+// decided reports whether the later stages have nothing left to find out.
+func (s Scan) decided() bool { return s.reused != nil || s.record != nil || s.refusal != nil }
+
+// open looks at the document's folder and hands its original to a judge.
+func (r *run) open(in dossier.Intake) (Scan, error) {
+	scan := Scan{Intake: in}
+	names, err := r.folder()
+	switch {
+	case err != nil:
+		return scan, err
+	case names[recordName]:
+		scan.record = new(dossier.Record)
+		return scan, r.p.readJSON(r.ctx, inFolder(Folder(in), recordName), scan.record)
+	case names[refusalName]:
+		scan.refusal = new(dossier.Refusal)
+		return scan, r.p.readJSON(r.ctx, inFolder(Folder(in), refusalName), scan.refusal)
+	case in.Slip.Reuses != "":
+		src, err := r.p.Ledger.Standing(r.ctx, in.Slip.Reuses)
+		if err == nil && src.Record == nil {
+			err = errors.New("the reused document has no record")
+		}
+		scan.reused = src.Record
+		return scan, err
+	}
+	path, err := r.local(storage.Key(in.Original.Key))
+	if err != nil {
+		return scan, err
+	}
+	if scan.session, err = r.p.Judge.Open(r.ctx, path); err != nil {
+		return scan, err
+	}
+	r.later(scan.session.Close)
+	return scan, nil
+}
+
+// folder lists the names in the document's folder: one request, whatever an
+// earlier try has left there.
+func (r *run) folder() (map[string]bool, error) {
+	prefix := Folder(r.in) + "/"
+	names := map[string]bool{}
+	for info, err := range r.p.Store.List(r.ctx, prefix) {
+		if err != nil {
+			return nil, err
+		}
+		names[strings.TrimPrefix(string(info.Key), string(prefix))] = true
+	}
+	return names, nil
+}
+
+// local returns a path of this machine with the object's bytes: the store's own
+// file where it has one, else a spooled copy that lives as long as the run.
+func (r *run) local(key storage.Key) (string, error) {
+	body, info, err := r.p.Store.Open(r.ctx, key)
+	if err != nil {
+		return "", err
+	}
+	defer body.Close()
+	if f, ok := body.(interface{ Name() string }); ok {
+		if st, err := os.Stat(f.Name()); err == nil && st.Mode().IsRegular() {
+			return f.Name(), nil
+		}
+	}
+	temp, err := storage.Spool(r.p.SpoolDir, body, max(info.Size, 1))
+	if err != nil {
+		return "", fmt.Errorf("fetch the original: %w", err)
+	}
+	r.later(func() { temp.Close() })
+	if got := dossier.Digest(temp.SHA256()); got != r.in.Original.SHA256 {
+		return "", fmt.Errorf("the original in the store has digest %s, received was %s", got, r.in.Original.SHA256)
+	}
+	return temp.Path(), nil
+}
+
+// OpenOriginal opens a document's bytes as they were received.
+func (p *Pipeline) OpenOriginal(ctx context.Context, st dossier.Standing) (io.ReadSeekCloser, dossier.File, error) {
+	return p.openFile(ctx, st.Intake.Original)
+}
+
+// OpenArchive opens the archive copy: the normalised one where there is one,
+// else the original.
+func (p *Pipeline) OpenArchive(ctx context.Context, st dossier.Standing) (io.ReadSeekCloser, dossier.File, error) {
+	if st.Record == nil {
+		return nil, dossier.File{}, fs.ErrNotExist
+	}
+	if st.Record.Archive != nil {
+		return p.openFile(ctx, *st.Record.Archive)
+	}
+	return p.openFile(ctx, st.Record.Original)
+}
+
+func (p *Pipeline) openFile(ctx context.Context, f dossier.File) (io.ReadSeekCloser, dossier.File, error) {
+	body, _, err := p.Store.Open(ctx, storage.Key(f.Key))
+	return body, f, err
+}

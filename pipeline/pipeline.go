@@ -1,0 +1,158 @@
+// Package pipeline takes documents in and brings each to its verdict: received,
+// validated, normalised, stored, settled. Its order is Process; each stage is a
+// file of its own and hands on a type of its own, so that stages out of order
+// do not compile.
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"sohoa/dossier"
+	"sohoa/pipeline/pdf"
+	"sohoa/storage"
+)
+
+// Options are the parts a pipeline is made of. All but Hook and Observe are
+// required.
+type Options struct {
+	Store    storage.Store
+	Ledger   Ledger
+	Judge    *pdf.Pool
+	SpoolDir string                             // for bytes on their way; best on the store's own file system
+	Profile  func(dossier.Date) dossier.Profile // scan rules by the day of reception
+	Limit    int64                              // bytes a document may have
+	DPI      int                                // resolution of images that state none
+	Tool     string                             // name and version written into records
+	Now      func() time.Time
+	Log      zerolog.Logger
+	Hook     func(Point)                                          // called around every durable step; tests end the process in it
+	Observe  func(stage string, outcome Outcome, d time.Duration) // for metrics
+}
+
+// Pipeline brings documents to their verdict. It is safe for concurrent use.
+type Pipeline struct {
+	Options
+	waiting *waiters
+}
+
+// New returns a pipeline of the parts.
+func New(o Options) *Pipeline {
+	if o.Hook == nil {
+		o.Hook = func(Point) {}
+	}
+	if o.Observe == nil {
+		o.Observe = func(string, Outcome, time.Duration) {}
+	}
+	return &Pipeline{Options: o, waiting: newWaiters()}
+}
+
+// Outcome is how a stage or a document ended.
+type Outcome string
+
+const (
+	OK       Outcome = "ok"
+	Rejected Outcome = "rejected" // the scan is at fault: final
+	Fault    Outcome = "fault"    // ours: tried again
+)
+
+// Process brings one received document to its verdict. It returns nil when the
+// verdict, stored or rejected, stands in the archive and the ledger; an error
+// is a fault, and calling again is safe at any point.
+func (p *Pipeline) Process(ctx context.Context, in dossier.Intake) (err error) {
+	r := &run{p: p, ctx: ctx, in: in}
+	defer r.close()
+	scan := do(r, "open", in, r.open)                   // the original, out of the archive, in a child's hands
+	document := do(r, "validate", scan, r.validate)     // a *dossier.Rejection, or a document we accept
+	master := do(r, "normalise", document, r.normalise) // the archival copy; a signed file passes untouched
+	object := do(r, "store", master, r.store)           // create-only
+	return r.settle(object)                             // record.json, then one transaction: the last word
+}
+
+// run is one document on its way through the stages.
+type run struct {
+	p       *Pipeline
+	ctx     context.Context
+	in      dossier.Intake
+	err     error // of the first stage that failed; the later ones do not run
+	closers []func()
+}
+
+// do runs one stage unless an earlier one failed. Timing and the crash hooks
+// of every stage live here.
+func do[In, Out any](r *run, stage string, in In, f func(In) (Out, error)) (out Out) {
+	if r.err != nil {
+		return out
+	}
+	if r.err = r.ctx.Err(); r.err != nil {
+		return out
+	}
+	start := time.Now()
+	out, err := f(in)
+	outcome := OK
+	if err != nil {
+		r.err = fmt.Errorf("%s: %w", stage, err)
+		outcome = Fault
+		if rejection(err) != nil {
+			outcome = Rejected
+		}
+	}
+	r.p.Observe(stage, outcome, time.Since(start))
+	return out
+}
+
+// rejection returns the verdict on the scan, or nil where err is a fault of
+// ours. Whatever is not positively a rejection is ours.
+func rejection(err error) *dossier.Rejection {
+	var rej *dossier.Rejection
+	if errors.As(err, &rej) {
+		return rej
+	}
+	return nil
+}
+
+func (r *run) later(f func()) { r.closers = append(r.closers, f) }
+
+func (r *run) close() {
+	for i := len(r.closers) - 1; i >= 0; i-- {
+		r.closers[i]()
+	}
+}
+
+// Point is a durable step; the hook is called just before and just after it.
+type Point struct {
+	Step  Step
+	After bool
+}
+
+// Step names a durable step.
+type Step string
+
+const (
+	StepOriginal Step = "receive: original into the archive" // a crash after it leaves an original nobody names: the janitor's
+	StepIntake   Step = "receive: intake and job"            // from here on the document is ours to bring to its verdict
+	StepArchive  Step = "store: archive copy"                // a crash after it leaves a copy that the next try finds again
+	StepRecord   Step = "settle: record"                     // from here on the document exists; the ledger catches up
+	StepEnter    Step = "settle: ledger"
+	StepRefusal  Step = "refuse: refusal"
+	StepRefuse   Step = "refuse: ledger"
+)
+
+// Steps lists every durable step, so that a test can break each one.
+func Steps() []Step {
+	return []Step{StepOriginal, StepIntake, StepArchive, StepRecord, StepEnter, StepRefusal, StepRefuse}
+}
+
+// durable runs one durable step between its hooks.
+func (p *Pipeline) durable(s Step, f func() error) error {
+	p.Hook(Point{s, false})
+	if err := f(); err != nil {
+		return err
+	}
+	p.Hook(Point{s, true})
+	return nil
+}

@@ -1,0 +1,152 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"sohoa/dossier"
+	"sohoa/storage"
+)
+
+// settle writes the last word: the record (or the refusal) into the archive,
+// then one transaction. This must happen last, because a document exists when,
+// and only when, its record does. A fault writes nothing.
+func (r *run) settle(o Object) error {
+	start := time.Now()
+	err := r.lastWord(o)
+	outcome := OK
+	switch {
+	case err != nil:
+		outcome = Fault
+	case rejection(r.err) != nil:
+		outcome = Rejected
+	}
+	r.p.Observe("settle", outcome, time.Since(start))
+	if err == nil {
+		r.p.waiting.wake(r.in.ID)
+	}
+	return err
+}
+
+func (r *run) lastWord(o Object) error {
+	if r.err != nil {
+		rej := rejection(r.err)
+		if rej == nil || r.ctx.Err() != nil {
+			return r.err // ours, or cancelled, which says nothing about the scan
+		}
+		return r.refuse(rej)
+	}
+	switch {
+	case o.refusal != nil:
+		return r.enterRefusal(*o.refusal)
+	case o.record != nil:
+		return r.enter(*o.record)
+	}
+	rec := r.record(o)
+	key := inFolder(Folder(r.in), recordName)
+	err := r.p.durable(StepRecord, func() error {
+		return r.p.putJSON(r.ctx, key, rec, meta(r.in))
+	})
+	if errors.Is(err, storage.ErrConflict) {
+		// Another try was quicker, with another version of this program: its
+		// record is the truth.
+		err = r.p.readJSON(r.ctx, key, &rec)
+	}
+	if err != nil {
+		return fmt.Errorf("write the record: %w", err)
+	}
+	return r.enter(rec)
+}
+
+func (r *run) enter(rec dossier.Record) error {
+	return r.p.durable(StepEnter, func() error { return r.p.Ledger.Settle(r.ctx, rec) })
+}
+
+// refuse writes the refusal. If that fails it is a fault, not a rejection.
+func (r *run) refuse(rej *dossier.Rejection) error {
+	ref := dossier.Refusal{
+		Schema:     dossier.RecordSchema,
+		ID:         r.in.ID,
+		Slip:       r.in.Slip,
+		Original:   r.in.Original,
+		Reason:     rej.Reason,
+		Message:    rej.Text(),
+		ReceivedAt: r.in.ReceivedAt,
+		Tool:       r.p.Tool,
+	}
+	key := inFolder(Folder(r.in), refusalName)
+	err := r.p.durable(StepRefusal, func() error {
+		return r.p.putJSON(r.ctx, key, ref, meta(r.in))
+	})
+	if errors.Is(err, storage.ErrConflict) {
+		err = r.p.readJSON(r.ctx, key, &ref)
+	}
+	if err != nil {
+		return fmt.Errorf("write the refusal: %w", err)
+	}
+	return r.enterRefusal(ref)
+}
+
+func (r *run) enterRefusal(ref dossier.Refusal) error {
+	return r.p.durable(StepRefuse, func() error { return r.p.Ledger.Refuse(r.ctx, ref) })
+}
+
+// record puts together record.json. Every value comes from the intake and the
+// bytes, so that trying again writes the same; the events are therefore dated
+// by the reception, and the moment of the work is in the log.
+func (r *run) record(o Object) dossier.Record {
+	rec := dossier.Record{
+		Schema:     dossier.RecordSchema,
+		ID:         o.ID,
+		Slip:       o.Slip,
+		Original:   o.Original,
+		Archive:    o.archive,
+		Conforms:   o.conforms,
+		Verdict:    o.Verdict,
+		ReceivedAt: o.ReceivedAt,
+		Tool:       r.p.Tool,
+	}
+	event := func(kind, agent, detail string) {
+		rec.Events = append(rec.Events, dossier.Event{Type: kind, At: o.ReceivedAt, Agent: agent, Detail: detail})
+	}
+	event("ingestion", o.Slip.By, string(o.Slip.Door))
+	if src := o.reused; src != nil {
+		rec.Archive, rec.Conforms, rec.Verdict = src.Archive, src.Conforms, src.Verdict
+		event("reuse", r.p.Tool, src.ID)
+		return rec
+	}
+	event("message digest calculation", r.p.Tool, "sha-256 "+string(o.Original.SHA256))
+	event("validation", r.p.Tool, o.Verdict.Profile)
+	if o.archive != nil {
+		event("normalization", r.p.Tool, string(o.conforms))
+	}
+	if o.Slip.Replaces != "" {
+		event("replacement", o.Slip.By, o.Slip.Replaces)
+	}
+	return rec
+}
+
+func (p *Pipeline) putJSON(ctx context.Context, key storage.Key, v any, meta map[string]string) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return p.Store.Put(ctx, key, bytes.NewReader(append(b, '\n')), storage.Info{
+		Size: int64(len(b)) + 1, ContentType: "application/json", Meta: meta})
+}
+
+func (p *Pipeline) readJSON(ctx context.Context, key storage.Key, v any) error {
+	body, _, err := p.Store.Open(ctx, key)
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	if err := json.NewDecoder(body).Decode(v); err != nil {
+		return fmt.Errorf("read %s: %w", key, err)
+	}
+	return nil
+}
