@@ -1,5 +1,7 @@
 package dossier
 
+import "strconv"
+
 // ImportOutcome is what became of a batch of rows of the register. Good rows go
 // in, bad ones come back; New + Changed + Same + len(Bad) is the number of rows.
 type ImportOutcome struct {
@@ -25,4 +27,14 @@ type PortalFigure struct {
 	Indicator   string // 4.1, 4.2, … without a formula version
 	Numerator   int64
 	Denominator int64
+}
+
+// Error says which row and column, and why. The file's name is left out: people
+// give it, and it may be personal data.
+func (e *RowError) Error() string {
+	at := "row " + strconv.Itoa(e.Row)
+	if e.Column != "" {
+		at += ", column " + e.Column
+	}
+	return at + ": " + e.Reason.EN
 }
