@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/pflag"
+
+	"sohoa/dossier"
+	"sohoa/pipeline"
+	"sohoa/pipeline/pdf"
+	"sohoa/storage"
+	"sohoa/storage/disk"
+	"sohoa/storage/ledger"
+	"sohoa/storage/s3"
+)
+
+// app is the program: its streams, its clock and its settings.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	now            func() time.Time
+
+	config   string
+	data     string
+	database string
+	store    string
+	trust    string
+	logLevel string
+	profiles []dossier.Profile
+	limit    int64
+	dpi      int
+	childMem int64
+}
+
+func (a *app) flags(f *pflag.FlagSet) {
+	f.StringVar(&a.config, "config", "", "settings file (default ./sohoa.yaml where there is one)")
+	f.StringVar(&a.data, "data", "./sohoa-data", "folder of the embedded ledger (SQLite) and directory store")
+	f.StringVar(&a.database, "database", "", "ledger: sqlite:FILE or postgres://… (default: in --data)")
+	f.StringVar(&a.store, "store", "", "archive: disk:DIR or s3://bucket?endpoint=… (default: in --data)")
+	f.StringVar(&a.trust, "trust", "", "folder of trusted root certificates and revocation lists")
+	f.StringVar(&a.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.Int64Var(&a.limit, "max-size", 512<<20, "bytes a document may have")
+	f.IntVar(&a.dpi, "default-dpi", 200, "resolution of images that state none")
+	f.Int64Var(&a.childMem, "child-memory", 512<<20, "bytes of memory a child process may use")
+}
+
+// log returns the log: JSON lines, or a readable form on a terminal.
+func (a *app) log() (zerolog.Logger, error) {
+	level, err := zerolog.ParseLevel(a.logLevel)
+	if err != nil {
+		return zerolog.Nop(), usage("--log-level: %w", err)
+	}
+	var w io.Writer = a.stderr
+	if terminal(a.stderr) {
+		w = zerolog.ConsoleWriter{Out: a.stderr, TimeFormat: time.TimeOnly}
+	}
+	return zerolog.New(w).Level(level).With().Timestamp().Logger(), nil
+}
+
+// terminal reports whether a person watches the stream.
+func terminal(w any) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	st, err := f.Stat()
+	return err == nil && st.Mode()&os.ModeCharDevice != 0
+}
+
+// house is the parts of the program, wired together.
+type house struct {
+	log      zerolog.Logger
+	ledger   *ledger.Ledger
+	store    storage.Store
+	judge    *pdf.Pool
+	pipeline *pipeline.Pipeline
+	closers  []func() error
+}
+
+func (h *house) Close() error {
+	var errs []error
+	for i := len(h.closers) - 1; i >= 0; i-- {
+		errs = append(errs, h.closers[i]())
+	}
+	h.closers = nil
+	return errors.Join(errs...)
+}
+
+// openLedger opens the ledger, bringing its schema up to date, and nothing else:
+// enough for reports and registers.
+func (a *app) openLedger(ctx context.Context) (*house, error) {
+	log, err := a.log()
+	if err != nil {
+		return nil, err
+	}
+	h := &house{log: log}
+	dsn := a.database
+	if dsn == "" {
+		if err := os.MkdirAll(a.data, 0o750); err != nil {
+			return nil, err
+		}
+		dsn = "sqlite:" + filepath.Join(a.data, "ledger.db")
+	}
+	if !strings.HasPrefix(dsn, "sqlite:") && !strings.HasPrefix(dsn, "postgres://") && !strings.HasPrefix(dsn, "postgresql://") {
+		return nil, usage("--database: must begin with sqlite: or postgres://")
+	}
+	if h.ledger, err = ledger.Open(ctx, dsn, ledger.Options{Log: log, Now: a.now}); err != nil {
+		return nil, fmt.Errorf("open the ledger: %w", err)
+	}
+	h.closers = append(h.closers, h.ledger.Close)
+	if err := h.ledger.Migrate(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("bring the ledger up to date: %w", err), h.Close())
+	}
+	return h, nil
+}
+
+// openStore opens the archive; spool is the best folder for bytes on their way.
+func (a *app) openStore(ctx context.Context) (s storage.Store, spool string, err error) {
+	url := a.store
+	if url == "" {
+		url = "disk:" + filepath.Join(a.data, "archive")
+	}
+	switch scheme, rest, _ := strings.Cut(url, ":"); scheme {
+	case "disk":
+		d, err := disk.Open(rest)
+		if err != nil {
+			return nil, "", fmt.Errorf("open the archive: %w", err)
+		}
+		return d, d.SpoolDir(), nil
+	case "s3":
+		o, err := s3.Parse(url)
+		if err != nil {
+			return nil, "", usage("--store: %w", err)
+		}
+		d, err := s3.Open(ctx, o)
+		if err != nil {
+			return nil, "", fmt.Errorf("open the archive: %w", err)
+		}
+		if err := d.EnsureBucket(ctx); err != nil {
+			return nil, "", fmt.Errorf("open the archive: %w", err)
+		}
+		spool = filepath.Join(a.data, "spool")
+		return d, spool, os.MkdirAll(spool, 0o700)
+	}
+	return nil, "", usage("--store: must begin with disk: or s3://")
+}
+
+// openJudge starts the pool of child processes.
+func (a *app) openJudge(log zerolog.Logger) (*pdf.Pool, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return pdf.NewPool(pdf.Options{
+		Executable: []string{self, pdfChild},
+		Children:   runtime.NumCPU(),
+		Limits:     pdf.Limits{Memory: a.childMem, Size: a.limit},
+		TrustDir:   a.trust,
+		Log:        log,
+	})
+}
+
+// open opens everything: ledger, archive, judge, pipeline.
+func (a *app) open(ctx context.Context) (*house, error) {
+	h, err := a.openLedger(ctx)
+	if err != nil {
+		return nil, err
+	}
+	fail := func(err error) (*house, error) { return nil, errors.Join(err, h.Close()) }
+	var spool string
+	if h.store, spool, err = a.openStore(ctx); err != nil {
+		return fail(err)
+	}
+	if c, ok := h.store.(io.Closer); ok {
+		h.closers = append(h.closers, c.Close)
+	}
+	if h.judge, err = a.openJudge(h.log); err != nil {
+		return fail(err)
+	}
+	h.closers = append(h.closers, h.judge.Close)
+	h.pipeline = pipeline.New(pipeline.Options{
+		Store:    h.store,
+		Ledger:   h.ledger,
+		Judge:    h.judge,
+		SpoolDir: spool,
+		Profile:  func(d dossier.Date) dossier.Profile { return dossier.ProfileFor(d, a.profiles...) },
+		Limit:    a.limit,
+		DPI:      a.dpi,
+		Tool:     "sohoa " + version(),
+		Now:      a.now,
+		Log:      h.log,
+	})
+	return h, nil
+}
+
+// work runs the workers until ctx ends, then lets what runs finish.
+func (h *house) work(ctx context.Context, workers int) error {
+	if workers <= 0 {
+		// More than cores: a worker waits for the disk half of its time.
+		workers = 2 * runtime.NumCPU()
+	}
+	return h.ledger.Work(ctx, ledger.WorkOptions{Workers: workers}, h.pipeline.Process)
+}

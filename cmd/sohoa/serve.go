@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"sohoa/web"
+)
+
+func newServeCommand(a *app) *cobra.Command {
+	var listen string
+	var workers int
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Doors, workers and pages in one process",
+		Long: `serve answers the HTTP API and the pages and works on what comes in, until it is
+interrupted; then it takes nothing new, finishes what runs, and ends with 0.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.serve(cmd.Context(), listen, workers)
+		},
+	}
+	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "address to answer on")
+	cmd.Flags().IntVar(&workers, "workers", 0, "documents worked on at once (default: twice the cores)")
+	return cmd
+}
+
+func (a *app) serve(ctx context.Context, listen string, workers int) error {
+	h, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	ln, err := net.Listen("tcp", listen)
+	if err != nil {
+		return err
+	}
+	srv := &http.Server{
+		Handler:           web.New(a.webOptions(h)),
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return h.work(gctx, workers) })
+	g.Go(func() error {
+		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-gctx.Done()
+		// Requests under way may still wait for their verdict; a bad line may
+		// not hold the program for ever.
+		sctx, cancel := context.WithTimeout(context.WithoutCancel(gctx), 25*time.Second)
+		defer cancel()
+		return srv.Shutdown(sctx)
+	})
+	fmt.Fprintf(a.stdout, "sohoa serves at http://%s\n", ln.Addr())
+	return g.Wait()
+}
+
+func newWorkCommand(a *app) *cobra.Command {
+	var workers int
+	cmd := &cobra.Command{
+		Use:   "work",
+		Short: "Workers only; doors run elsewhere",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			h, err := a.open(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer h.Close()
+			return h.work(cmd.Context(), workers)
+		},
+	}
+	cmd.Flags().IntVar(&workers, "workers", 0, "documents worked on at once (default: twice the cores)")
+	return cmd
+}
