@@ -1,0 +1,386 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"math/bits"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"sohoa/dossier"
+	"sohoa/tally"
+)
+
+// slots is how many series the counter table has columns for. A migration that
+// adds columns raises it.
+const slots = 48
+
+// seriesCache remembers which columns a series has; they never change.
+type seriesCache struct {
+	mu   sync.RWMutex
+	slot map[tally.Series]int
+}
+
+// unknownSeriesError asks [Ledger.update] to give the series columns and to run
+// the transaction again.
+type unknownSeriesError []tally.Series
+
+func (e unknownSeriesError) Error() string {
+	return fmt.Sprintf("ledger: series without columns: %v", []tally.Series(e))
+}
+
+// known returns the slot of a series that has one.
+func (c *seriesCache) known(s tally.Series) (int, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	n, ok := c.slot[s]
+	return n, ok
+}
+
+// load reads the series that have columns.
+func (c *seriesCache) load(ctx context.Context, q querier) error {
+	m := map[tally.Series]int{}
+	if err := query(ctx, q, `SELECT name, slot FROM series`, nil, func(r *sql.Rows) error {
+		var name tally.Series
+		var slot int
+		err := r.Scan(&name, &slot)
+		m[name] = slot
+		return err
+	}); err != nil {
+		return fmt.Errorf("read the series: %w", err)
+	}
+	c.mu.Lock()
+	c.slot = m
+	c.mu.Unlock()
+	return nil
+}
+
+// addSeries gives columns to series that have none.
+func (l *Ledger) addSeries(ctx context.Context, names []tally.Series) error {
+	err := l.updateOnce(ctx, func(ctx context.Context, t *tx) error {
+		if t.pgx != nil {
+			if _, err := t.Exec(ctx, `LOCK TABLE series IN EXCLUSIVE MODE`); err != nil {
+				return err
+			}
+		}
+		for _, n := range names {
+			if _, err := t.Exec(ctx, `INSERT INTO series (name, slot)
+				SELECT $1, COALESCE(MAX(slot) + 1, 0) FROM series
+				WHERE NOT EXISTS (SELECT 1 FROM series WHERE name = $2)
+				HAVING COALESCE(MAX(slot) + 1, 0) < $3 AND NOT EXISTS (SELECT 1 FROM series WHERE name = $4)`,
+				string(n), string(n), slots, string(n)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("add series: %w", err)
+	}
+	if err := l.series.load(ctx, l.read); err != nil {
+		return err
+	}
+	for _, n := range names {
+		if _, ok := l.series.known(n); !ok {
+			return fmt.Errorf("ledger: no columns left for series %q: a migration must add some", n)
+		}
+	}
+	return nil
+}
+
+// months and years are the periods that hold a day, as the counter table writes
+// them: 20240830 → 202408 → 2024.
+func monthOf(day dossier.Date) int64 { return int64(day) / 100 }
+func yearOf(day dossier.Date) int64  { return int64(day) / 10000 }
+
+// add puts the cells into the counters: the day's row, the month's and the
+// year's, in the order of their keys, which is the order in which every writer
+// takes them. cells are sorted by unit, as tally.Diff returns them.
+func (t *tx) add(ctx context.Context, cells []tally.Cell) error {
+	if len(cells) == 0 {
+		return nil
+	}
+	type key struct {
+		unit   dossier.UnitCode
+		period int64
+	}
+	type row struct {
+		num, den [slots]int64
+	}
+	rows := map[key]*row{}
+	var mask uint64
+	var unknown unknownSeriesError
+	for _, c := range cells {
+		slot, ok := t.l.series.known(c.Series)
+		if !ok {
+			if !slices.Contains(unknown, c.Series) {
+				unknown = append(unknown, c.Series)
+			}
+			continue
+		}
+		mask |= 1 << slot
+		for _, p := range [3]int64{int64(c.Day), monthOf(c.Day), yearOf(c.Day)} {
+			r := rows[key{c.Unit, p}]
+			if r == nil {
+				r = new(row)
+				rows[key{c.Unit, p}] = r
+			}
+			r.num[slot] += c.Numerator
+			r.den[slot] += c.Denominator
+		}
+	}
+	if unknown != nil {
+		return unknown
+	}
+	keys := make([]key, 0, len(rows))
+	for k, r := range rows {
+		if r.num != [slots]int64{} || r.den != [slots]int64{} {
+			keys = append(keys, k)
+		}
+	}
+	slices.SortFunc(keys, func(a, b key) int {
+		return cmp.Or(cmp.Compare(a.unit, b.unit), cmp.Compare(a.period, b.period))
+	})
+	head, tail := upsertText(mask)
+	width := bits.OnesCount64(mask)
+	values := make([][]any, len(keys))
+	for i, k := range keys {
+		r := rows[k]
+		v := make([]any, 0, 2+2*width)
+		v = append(v, string(k.unit), k.period)
+		for m := mask; m != 0; m &= m - 1 {
+			s := bits.TrailingZeros64(m)
+			v = append(v, none(r.num[s]), none(r.den[s]))
+		}
+		values[i] = v
+	}
+	if _, err := t.bulk(ctx, head, tail, values); err != nil {
+		return fmt.Errorf("keep the tallies: %w", err)
+	}
+	return nil
+}
+
+// none is NULL for zero: a column that never counted takes no room.
+func none(n int64) any {
+	if n == 0 {
+		return nil
+	}
+	return n
+}
+
+// upsertText is the statement that adds to the columns of the slots in mask.
+func upsertText(mask uint64) (head, tail string) {
+	var h, u strings.Builder
+	h.WriteString("INSERT INTO counter (unit, period")
+	u.WriteString("ON CONFLICT (unit, period) DO UPDATE SET ")
+	for i, m := 0, mask; m != 0; i, m = i+1, m&(m-1) {
+		if i > 0 {
+			u.WriteString(", ")
+		}
+		s := strconv.Itoa(bits.TrailingZeros64(m))
+		h.WriteString(", n" + s + ", d" + s)
+		for j, c := range [2]string{"n" + s, "d" + s} {
+			if j > 0 {
+				u.WriteString(", ")
+			}
+			u.WriteString(c + " = COALESCE(counter." + c + ", 0) + COALESCE(excluded." + c + ", 0)")
+		}
+	}
+	h.WriteString(") VALUES")
+	return h.String(), u.String()
+}
+
+// span is a run of rows of the counter table, both ends included.
+type span struct{ from, to int64 }
+
+// tile cuts a period into the fewest runs of years, months and days.
+func tile(p dossier.Period) []span {
+	const firstYear, lastYear = 1, 9999
+	from, to := p.From, p.To // half-open
+	if from == 0 {
+		from = firstYear*10000 + 101
+	}
+	if to == 0 {
+		to = lastYear*10000 + 101
+	}
+	if from >= to {
+		return nil
+	}
+	var out []span
+	days := func(a, b dossier.Date) { // [a, b) within a month
+		if a < b {
+			out = append(out, span{int64(a), int64(b) - 1})
+		}
+	}
+	// A month is y*12+m-1 here, so that a run of them can be counted.
+	month := func(d dossier.Date) int { return d.Year()*12 + int(d.Month()) - 1 }
+	first := func(m int) dossier.Date { return dossier.Date(m/12*10000 + (m%12+1)*100 + 1) }
+	name := func(m int) int64 { return int64(m/12*100 + m%12 + 1) }
+	months := func(a, b int) { // [a, b) within a year
+		if a < b {
+			out = append(out, span{name(a), name(b - 1)})
+		}
+	}
+	a, b := month(from), month(to)
+	if from.Day() > 1 {
+		if a == b {
+			days(from, to)
+			return out
+		}
+		days(from, first(a)+31)
+		a++
+	}
+	days(first(b), to)
+	ya, yb := (a+11)/12, b/12
+	if ya > yb {
+		months(a, b)
+		return out
+	}
+	months(a, ya*12)
+	months(yb*12, b)
+	if ya < yb {
+		out = append(out, span{int64(ya), int64(yb - 1)})
+	}
+	return out
+}
+
+// Units returns every unit of all times, by code and first day. A code that
+// changed its name, parent or level stands there once a state.
+func (l *Ledger) Units(ctx context.Context) ([]dossier.Unit, error) {
+	var out []dossier.Unit
+	if err := query(ctx, l.read, `SELECT code, name, level, parent, valid_from, valid_to, successor FROM unit ORDER BY code, valid_from`, nil,
+		func(r *sql.Rows) error {
+			var u dossier.Unit
+			err := r.Scan(&u.Code, &u.Name, &u.Level, &u.Parent, &u.ValidFrom, &u.ValidTo, &u.Successor)
+			out = append(out, u)
+			return err
+		}); err != nil {
+		return nil, fmt.Errorf("units: %w", err)
+	}
+	return out, nil
+}
+
+// Sums implements [tally.Source].
+func (l *Ledger) Sums(ctx context.Context, units []dossier.UnitCode, series []tally.Series, period dossier.Period) ([]tally.Cell, error) {
+	return l.sums(ctx, units, series, tile(period), false)
+}
+
+// Months implements [tally.Source].
+func (l *Ledger) Months(ctx context.Context, units []dossier.UnitCode, series []tally.Series, period dossier.Period) ([]tally.Cell, error) {
+	// Whole years are asked for as their months.
+	var spans []span
+	for _, s := range tile(period) {
+		if s.to < 10000 {
+			s = span{s.from*100 + 1, s.to*100 + 12}
+		}
+		spans = append(spans, s)
+	}
+	return l.sums(ctx, units, series, spans, true)
+}
+
+// columns returns the slots of those of the series that have ever counted.
+func (l *Ledger) columns(ctx context.Context, series []tally.Series) ([]tally.Series, []int, error) {
+	for try := 0; ; try++ {
+		var names []tally.Series
+		var cols []int
+		for _, s := range series {
+			if c, ok := l.series.known(s); ok && !slices.Contains(names, s) {
+				names, cols = append(names, s), append(cols, c)
+			}
+		}
+		if try > 0 || len(names) == len(series) {
+			return names, cols, nil
+		}
+		if err := l.series.load(ctx, l.read); err != nil {
+			return nil, nil, err
+		}
+	}
+}
+
+func (l *Ledger) sums(ctx context.Context, units []dossier.UnitCode, series []tally.Series, spans []span, byMonth bool) ([]tally.Cell, error) {
+	names, cols, err := l.columns(ctx, series)
+	if err != nil || len(cols) == 0 || len(spans) == 0 {
+		return nil, err
+	}
+	if units == nil {
+		if err := query(ctx, l.read, `SELECT DISTINCT code FROM unit`, nil, func(r *sql.Rows) error {
+			var u dossier.UnitCode
+			err := r.Scan(&u)
+			units = append(units, u)
+			return err
+		}); err != nil {
+			return nil, fmt.Errorf("units: %w", err)
+		}
+	}
+	if len(units) == 0 {
+		return nil, nil
+	}
+	var text strings.Builder
+	text.WriteString("SELECT unit")
+	if byMonth {
+		text.WriteString(", CASE WHEN period > 999999 THEN period / 100 ELSE period END AS month")
+	}
+	for _, c := range cols {
+		fmt.Fprintf(&text, ", COALESCE(SUM(n%d), 0), COALESCE(SUM(d%d), 0)", c, c)
+	}
+	var args []any
+	var ranges []string
+	for _, s := range spans {
+		ranges = append(ranges, fmt.Sprintf("period BETWEEN $%d AND $%d", len(args)+1, len(args)+2))
+		args = append(args, s.from, s.to)
+	}
+	// Each run of rows is a select of its own: an OR would make the databases
+	// scan more of the index than the runs.
+	unitsIn, unitArgs := in("unit", len(args)+1, units)
+	text.WriteString(" FROM (")
+	for i, r := range ranges {
+		if i > 0 {
+			text.WriteString(" UNION ALL ")
+		}
+		text.WriteString("SELECT unit, period")
+		for _, c := range cols {
+			fmt.Fprintf(&text, ", n%d, d%d", c, c)
+		}
+		text.WriteString(" FROM counter WHERE " + unitsIn + " AND " + r)
+	}
+	text.WriteString(") AS runs GROUP BY unit")
+	if byMonth {
+		text.WriteString(", month")
+	}
+	args = append(args, unitArgs...)
+
+	var out []tally.Cell
+	values := make([]int64, 2*len(cols))
+	var unit dossier.UnitCode
+	var month int64
+	dest := []any{&unit}
+	if byMonth {
+		dest = append(dest, &month)
+	}
+	for i := range values {
+		dest = append(dest, &values[i])
+	}
+	err = query(ctx, l.read, text.String(), args, func(r *sql.Rows) error {
+		if err := r.Scan(dest...); err != nil {
+			return err
+		}
+		for i, s := range names {
+			if n, d := values[2*i], values[2*i+1]; n != 0 || d != 0 {
+				c := tally.Cell{Unit: unit, Series: s, Numerator: n, Denominator: d}
+				if byMonth {
+					c.Day = dossier.Date(month*100 + 1)
+				}
+				out = append(out, c)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sum the counters: %w", err)
+	}
+	return out, nil
+}
