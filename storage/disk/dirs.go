@@ -1,0 +1,191 @@
+package disk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+
+	"sohoa/storage"
+)
+
+// ensureDir makes the folder and those above it and puts each new one on the
+// disk. A folder that is there already may be another writer's who has not come
+// so far, therefore only those that this process has seen on the disk are passed over.
+func (s *Store) ensureDir(dir string) error {
+	if dir == "." || s.known.has(dir) {
+		return nil
+	}
+	parent := path.Dir(dir)
+	if err := s.ensureDir(parent); err != nil {
+		return err
+	}
+	err := s.root.Mkdir(dir, dirMode)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		st, err := s.root.Lstat(dir)
+		if err != nil {
+			return unavailable("making a folder", err)
+		}
+		if !st.IsDir() {
+			return storage.ErrNested
+		}
+	case isNotDir(err):
+		return storage.ErrNested
+	case errors.Is(err, fs.ErrNotExist) && s.known.has(parent):
+		// Another process deleted the parent since this one knew it.
+		s.known.clear()
+		return s.ensureDir(dir)
+	case err != nil:
+		return unavailable("making a folder", err)
+	}
+	if err := s.syncDir(parent); err != nil {
+		return unavailable("making a folder", err)
+	}
+	s.known.add(dir)
+	return nil
+}
+
+func (s *Store) syncDir(dir string) error {
+	f, err := s.root.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+func (s *Store) readDir(dir string) ([]fs.DirEntry, error) {
+	f, err := s.root.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // opened for reading only
+	return f.ReadDir(-1)
+}
+
+// List implements storage.Store. It holds one folder's names in memory at a time
+// for each level of the tree.
+func (s *Store) List(ctx context.Context, prefix storage.Key) iter.Seq2[storage.Info, error] {
+	return func(yield func(storage.Info, error) bool) {
+		dir := strings.TrimSuffix(string(prefix), "/")
+		if prefix != "" {
+			if err := storage.Key(dir).Valid(); err != nil || dir == string(prefix) {
+				yield(storage.Info{}, fmt.Errorf("storage: bad prefix: it is neither empty nor a key followed by a slash"))
+				return
+			}
+		} else {
+			dir = "."
+		}
+		s.walk(ctx, dir, yield)
+	}
+}
+
+func (s *Store) walk(ctx context.Context, dir string, yield func(storage.Info, error) bool) bool {
+	if err := ctx.Err(); err != nil {
+		yield(storage.Info{}, err)
+		return false
+	}
+	entries, err := s.readDir(dir)
+	if isNotThere(err) {
+		return true
+	}
+	if err != nil {
+		yield(storage.Info{}, unavailable("listing", err))
+		return false
+	}
+	// A folder sorts as its name with the slash that its keys have there:
+	// "a-b" comes before "a/b", though "a" comes before "a-b".
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(sortName(a), sortName(b)) })
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") || dir == "." && e.Name() == "lost+found" && e.IsDir() {
+			continue
+		}
+		name := path.Join(dir, e.Name())
+		if e.IsDir() {
+			if !s.walk(ctx, name, yield) {
+				return false
+			}
+			continue
+		}
+		if !e.Type().IsRegular() {
+			continue
+		}
+		st, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			yield(storage.Info{}, unavailable("listing", err))
+			return false
+		}
+		if !yield(storage.Info{Key: storage.Key(name), Size: st.Size(), ModTime: st.ModTime()}, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+func sortName(e fs.DirEntry) string {
+	if e.IsDir() {
+		return e.Name() + "/"
+	}
+	return e.Name()
+}
+
+// knownDirs remembers folders that are on the disk, so that a second document of
+// a dossier does not pay for the folders of the first. It is bounded: when full
+// it forgets all, which costs a few syncs.
+type knownDirs struct {
+	mu  sync.Mutex
+	set map[string]struct{}
+}
+
+const maxKnownDirs = 8192
+
+func (k *knownDirs) has(dir string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	_, ok := k.set[dir]
+	return ok
+}
+
+func (k *knownDirs) add(dir string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.set == nil || len(k.set) >= maxKnownDirs {
+		k.set = make(map[string]struct{})
+	}
+	k.set[dir] = struct{}{}
+}
+
+func (k *knownDirs) forget(dir string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.set, dir)
+}
+
+func (k *knownDirs) clear() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.set = nil
+}
+
+func isNotDir(err error) bool { return errors.Is(err, syscall.ENOTDIR) }
+
+// isNotThere: there is no object of that name, be it that a part of its path is
+// an object itself or that the name is longer than a file's may be.
+func isNotThere(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || isNotDir(err) || errors.Is(err, syscall.ENAMETOOLONG)
+}
+
+// unavailable marks an error of the filesystem: the disk is full, broken, gone
+// or not ours to write. None of them is the caller's fault.
+func unavailable(doing string, err error) error {
+	return fmt.Errorf("storage/disk: %s: %w: %w", doing, storage.ErrUnavailable, err)
+}
