@@ -1,0 +1,57 @@
+package pdf
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// childAttr puts a child into a process group of its own, so that an interrupt
+// typed at the terminal reaches the parent only, which ends its children itself.
+func childAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+func killedBySignal(st *os.ProcessState) bool {
+	ws, ok := st.Sys().(syscall.WaitStatus)
+	return ok && ws.Signaled() && ws.Signal() == syscall.SIGKILL
+}
+
+// clockTick is USER_HZ, which Linux has fixed at 100 for every architecture Go runs on.
+const clockTick = time.Second / 100
+
+// processUsage reads what a process has used; zero where it is gone.
+func processUsage(pid int) usage {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return usage{}
+	}
+	// The name in brackets may hold anything, so fields count from its end.
+	i := bytes.LastIndexByte(b, ')')
+	if i < 0 {
+		return usage{}
+	}
+	f := bytes.Fields(b[i+1:])
+	if len(f) < 22 {
+		return usage{}
+	}
+	n := func(i int) int64 {
+		v, err := strconv.ParseInt(string(f[i]), 10, 64)
+		if err != nil {
+			return 0
+		}
+		return v
+	}
+	return usage{
+		cpu: time.Duration(n(11)+n(12)) * clockTick,
+		rss: n(21) * int64(os.Getpagesize()),
+	}
+}
+
+// offerToOOM makes the kernel choose this process before any other when the
+// machine runs out of memory: a child can be repeated, the server cannot.
+func offerToOOM() {
+	// Where /proc is not writable nothing is lost but the preference.
+	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0)
+}

@@ -1,0 +1,138 @@
+package pdf
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"sync/atomic"
+
+	"github.com/pdfcpu/pdfcpu/pkg/api"
+)
+
+// childStack bounds one goroutine's stack: deep recursion over a document that
+// points at itself ends the child instead of eating the machine.
+const childStack = 64 << 20
+
+// ChildMain is the child's loop: it answers the parent's requests until in ends,
+// and returns the exit code. The hidden subcommand pdf-child calls it with the
+// standard input and output and nothing else may write to out.
+func ChildMain(in io.Reader, out io.Writer) int {
+	if out == io.Writer(os.Stdout) {
+		// A library that prints must not talk into our frames.
+		os.Stdout = os.Stderr
+	}
+	offerToOOM()
+	debug.SetMaxStack(childStack)
+	// Fewer threads collecting garbage than the machine has processors: there are
+	// other children.
+	runtime.GOMAXPROCS(min(2, runtime.NumCPU()))
+	api.DisableConfigDir()
+
+	requests := make(chan request)
+	var working atomic.Bool
+	var readErr error
+	go func() {
+		defer close(requests)
+		for {
+			var req request
+			if readErr = readFrame(in, &req); readErr != nil {
+				if in == io.Reader(os.Stdin) && working.Load() {
+					// The parent has gone while we work: nobody wants the answer,
+					// and what we work at may never end.
+					os.Exit(0)
+				}
+				return
+			}
+			working.Store(true)
+			requests <- req
+		}
+	}()
+
+	var doc *document
+	defer func() { doc.close() }()
+	note := func(pages int) {
+		// Where the parent has gone the answer will fail, too.
+		_ = writeFrame(out, response{Note: true, Pages: pages})
+	}
+	for req := range requests {
+		res := response{}
+		if err := serve(&doc, req, &res, note); err != nil {
+			res = response{Pages: res.Pages}
+			res.fail(err)
+		}
+		if err := writeFrame(out, res); err != nil {
+			return 1
+		}
+		working.Store(false)
+	}
+	if readErr != nil && readErr != io.EOF {
+		return 1
+	}
+	return 0
+}
+
+// serve answers one request. A panic of a library is an error like any other
+// here; what state it leaves is thrown away with the document.
+func serve(doc **document, req request, res *response, note func(int)) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			// The value may quote the document; its type does not.
+			err = fmt.Errorf("panic (%T) at %s", r, panicSite())
+		}
+	}()
+	ctx := context.Background()
+	switch req.Op {
+	case opOpen:
+		(*doc).close()
+		*doc = nil
+		if req.Setup == nil {
+			return fmt.Errorf("open without setup")
+		}
+		debug.SetMemoryLimit(req.Setup.Limits.Memory * 3 / 4)
+		*doc, err = openDocument(req.Path, *req.Setup, note)
+		return err
+	case opClose:
+		(*doc).close()
+		*doc = nil
+		debug.FreeOSMemory()
+		return nil
+	}
+	if *doc == nil {
+		return fmt.Errorf("%s without an open file", req.Op)
+	}
+	switch req.Op {
+	case opInspect:
+		v, err := (*doc).inspect(ctx, *req.Question)
+		res.Pages = v.Pages
+		res.Verdict = &v
+		return err
+	case opNormalise:
+		c, err := (*doc).normalise(ctx, *req.Question, req.Out, *req.Label)
+		res.Copy = &c
+		return err
+	case opPicture:
+		png, err := (*doc).picture(ctx, req.Page, req.DPI)
+		res.Picture = png
+		return err
+	}
+	return fmt.Errorf("unknown request")
+}
+
+// panicSite is the place a panic came from, in names of code only.
+func panicSite() string {
+	pc := make([]uintptr, 32)
+	frames := runtime.CallersFrames(pc[:runtime.Callers(3, pc)])
+	for {
+		f, more := frames.Next()
+		if f.Function != "" && f.Function != "runtime.gopanic" && f.Function != "runtime.goPanicIndex" &&
+			f.Function != "runtime.panicmem" && f.Function != "runtime.sigpanic" {
+			return fmt.Sprintf("%s:%d", f.Function, f.Line)
+		}
+		if !more {
+			return "unknown"
+		}
+	}
+}

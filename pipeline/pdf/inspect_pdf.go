@@ -1,0 +1,310 @@
+package pdf
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+
+	"sohoa/dossier"
+)
+
+// inspectPDF judges a PDF.
+func (d *document) inspectPDF(ctx context.Context, q wireQuestion) (dossier.Verdict, error) {
+	v := dossier.Verdict{}
+	end, err := d.ending()
+	if err != nil {
+		return v, err
+	}
+	if d.signed, err = detectSigned(d.f, d.size); err != nil {
+		return v, fmt.Errorf("looking for signatures: %w", err)
+	}
+	src, err := firstReader(io.NewSectionReader(d.f, 0, d.size), d.setup.Limits)
+	switch {
+	case errors.Is(err, errPassword):
+		return v, reject(dossier.Encrypted, "", "", err)
+	case errors.Is(err, errObjects):
+		return v, reject(dossier.TooComplex, "số đối tượng quá lớn", "too many objects", err)
+	case err != nil:
+		return d.inspectSecond(ctx, q, end, err)
+	}
+	d.src = src
+	if src.SignatureExist || src.AppendOnly || len(src.Signatures) > 0 || src.URSignature != nil {
+		d.signed = true
+	}
+	limit := d.setup.Limits.Pages
+	if q.Profile.MaxPages > 0 {
+		limit = min(limit, q.Profile.MaxPages)
+	}
+	pages, err := pageTree(src, limit)
+	switch {
+	case errors.Is(err, errTooMany):
+		return v, reject(dossier.TooLarge, fmt.Sprintf("hơn %d trang", limit), fmt.Sprintf("more than %d pages", limit), nil)
+	case errors.Is(err, errTooDeep):
+		return v, reject(dossier.TooComplex, "cây trang lồng nhau", "the page tree is nested", err)
+	case err != nil:
+		return d.inspectSecond(ctx, q, end, err)
+	case len(pages) == 0:
+		return v, reject(dossier.Empty, "", "", nil)
+	}
+	v.Pages = len(pages)
+	v.Signed = d.signed
+	d.note(len(pages))
+	if src.E != nil {
+		v.Findings = append(v.Findings, dossier.Finding{Flag: dossier.EmptyPassword})
+	}
+
+	w := newWalker(src, d.setup.Limits)
+	facts := make([]*pageFacts, len(pages))
+	for i, p := range pages {
+		if facts[i], err = w.page(p); err != nil {
+			return v, reject(dossier.TooComplex, fmt.Sprintf("trang %d", i+1), fmt.Sprintf("page %d", i+1), err)
+		}
+	}
+	if err := d.complete(facts, end); err != nil {
+		return v, err
+	}
+	v.PageSize = pageSize(pages[0])
+	resolution(&v, facts, q.Profile)
+	colour(&v, facts, q.Profile)
+
+	if kinds := activeContent(src); len(kinds) > 0 {
+		what := joinKinds(kinds)
+		switch {
+		case d.signed:
+			v.Findings = append(v.Findings, dossier.Finding{Flag: dossier.ActiveContentFound, Detail: dossier.Text{VI: what, EN: what}})
+		case q.Profile.ActiveContent == dossier.RejectActive:
+			return v, reject(dossier.ActiveContent, what, what, nil)
+		default:
+			v.Findings = append(v.Findings, dossier.Finding{Flag: dossier.ActiveContentFound, Detail: dossier.Text{VI: what, EN: what}})
+		}
+	}
+	if v.Scan && q.Profile.MinDPI > 0 && v.MinDPI > 0 && tooCoarse(v.MinDPI, q.Profile.MinDPI) {
+		return v, reject(dossier.LowResolution, fmt.Sprintf("%d dpi, cần %d dpi", v.MinDPI, q.Profile.MinDPI),
+			fmt.Sprintf("%d dpi, %d dpi are needed", v.MinDPI, q.Profile.MinDPI), nil)
+	}
+	return v, d.signatures(ctx, q, &v)
+}
+
+func joinKinds(kinds []activeKind) string {
+	var s []string
+	for _, k := range kinds {
+		s = append(s, string(k))
+	}
+	return strings.Join(s, ", ")
+}
+
+// ending is what the last bytes of a PDF say.
+type ending struct {
+	eof       bool // "%%EOF" stands near the end
+	startxref bool
+}
+
+// tailWithin is how far before the end the markers may stand: scanners and mail
+// programs append line ends and padding.
+const tailWithin = 2048
+
+func (d *document) ending() (ending, error) {
+	n := min(d.size, tailWithin)
+	b := make([]byte, n)
+	if _, err := d.f.ReadAt(b, d.size-n); err != nil && err != io.EOF {
+		return ending{}, openError(err)
+	}
+	return ending{bytes.Contains(b, []byte("%%EOF")), bytes.Contains(b, []byte("startxref"))}, nil
+}
+
+// complete checks every image that is drawn, once.
+func (d *document) complete(facts []*pageFacts, end ending) error {
+	for i, f := range facts {
+		if f.lost != nil || f.missing {
+			if !end.eof {
+				return reject(dossier.Truncated, fmt.Sprintf("trang %d", i+1), fmt.Sprintf("page %d", i+1), f.lost)
+			}
+		}
+		for _, dr := range f.draws {
+			if err := dr.img.checked(d.setup.Limits.Decoded); err != nil {
+				r := dossier.Damaged
+				if errors.Is(err, errCut) {
+					r = dossier.Truncated
+				}
+				return reject(r, fmt.Sprintf("ảnh ở trang %d", i+1), fmt.Sprintf("image on page %d", i+1), err)
+			}
+		}
+	}
+	return nil
+}
+
+// checked is check, done once for an image however often it is drawn.
+func (p *picture) checked(limit int64) error {
+	if !p.looked {
+		p.looked = true
+		p.fault = p.check(limit)
+	}
+	return p.fault
+}
+
+// enoughShare is how much of a page its images must cover before they are taken
+// for the page itself and not for a logo, a stamp or a signature on it.
+const enoughShare = 0.5
+
+// scanned reports whether the page is a picture of paper.
+func (f *pageFacts) scanned() bool {
+	if len(f.draws) == 0 || f.text {
+		return false
+	}
+	return f.paths <= 32 || f.covered() >= enoughShare
+}
+
+func (f *pageFacts) covered() float64 {
+	var sum float64
+	for _, d := range f.draws {
+		sum += d.share
+	}
+	return min(1, sum)
+}
+
+// dpi is the resolution of a scanned page: of its images, the finest first, that
+// at which four fifths of what they cover are covered. So a fine logo on a coarse
+// page does not raise it and a coarse stamp does not lower it. Where stencils lie
+// over a background (MRC: text in one layer, paper in another) theirs counts.
+// 0: no image that says anything.
+func (f *pageFacts) dpi() int {
+	draws := slices.DeleteFunc(slices.Clone(f.draws), func(d draw) bool {
+		return d.share < 0.001 || d.dpi <= 0 || d.img.width*d.img.height <= 64
+	})
+	slices.SortStableFunc(draws, func(a, b draw) int { return int(b.dpi) - int(a.dpi) })
+	var sum, stencil, stencilDPI float64
+	for _, d := range draws {
+		sum += d.share
+		if d.img.bits == 1 && d.img.mask {
+			stencil += d.share
+			if stencilDPI == 0 || d.dpi < stencilDPI {
+				stencilDPI = d.dpi
+			}
+		}
+	}
+	goal := 0.8 * min(1, sum)
+	var at, dpi float64
+	for _, d := range draws {
+		at += d.share
+		dpi = d.dpi
+		if at >= goal {
+			break
+		}
+	}
+	if stencil >= 0.05 {
+		dpi = max(dpi, stencilDPI)
+	}
+	return int(math.Round(dpi))
+}
+
+// tooCoarse allows two in a hundred: scanners round page sizes to whole points
+// and fax modes call 196 lines an inch 200.
+func tooCoarse(dpi, least int) bool { return dpi*100 < least*98 }
+
+func resolution(v *dossier.Verdict, facts []*pageFacts, p dossier.Profile) {
+	v.Scan = true
+	images := 0
+	for i, f := range facts {
+		if !f.scanned() {
+			if f.text || f.paths > 0 || len(f.draws) > 0 {
+				v.Scan = false
+			}
+			continue
+		}
+		images++
+		dpi := f.dpi()
+		if dpi == 0 {
+			continue
+		}
+		if v.MinDPI == 0 || dpi < v.MinDPI {
+			v.MinDPI = dpi
+		}
+		if p.RecommendedDPI > 0 && tooCoarse(dpi, p.RecommendedDPI) && !tooCoarse(dpi, p.MinDPI) {
+			v.Findings = append(v.Findings, dossier.Finding{Flag: dossier.BelowRecommended, Page: i + 1,
+				Detail: dossier.Text{VI: fmt.Sprintf("%d dpi", dpi), EN: fmt.Sprintf("%d dpi", dpi)}})
+		}
+	}
+	if images == 0 {
+		v.Scan = false
+	}
+}
+
+func colour(v *dossier.Verdict, facts []*pageFacts, p dossier.Profile) {
+	rank := map[dossier.Colour]int{dossier.BlackWhite: 1, dossier.Grey: 2, dossier.FullColour: 3}
+	for _, f := range facts {
+		for _, d := range f.draws {
+			c := d.img.colour()
+			if rank[c] > rank[v.Colour] {
+				v.Colour = c
+			}
+		}
+	}
+	if v.Scan && v.Colour != "" && rank[v.Colour] < rank[p.Colour] {
+		v.Findings = append(v.Findings, dossier.Finding{Flag: dossier.ColourBelowProfile})
+	}
+}
+
+func (p *picture) colour() dossier.Colour {
+	switch {
+	case p.colours >= 3:
+		return dossier.FullColour
+	case p.bits == 1:
+		return dossier.BlackWhite
+	}
+	return dossier.Grey
+}
+
+// paper names sizes in points, upright.
+var paper = []struct {
+	name string
+	w, h float64
+}{
+	{"A5", 419.5, 595.3}, {"A4", 595.3, 841.9}, {"A3", 841.9, 1190.6}, {"A2", 1190.6, 1683.8},
+	{"A1", 1683.8, 2383.9}, {"A0", 2383.9, 3370.4}, {"B5", 498.9, 708.7}, {"Letter", 612, 792}, {"Legal", 612, 1008},
+}
+
+// pageSize names a page's paper, within three in a hundred, else its millimetres.
+func pageSize(p page) string {
+	w, h := p.media.width()*p.unit, p.media.height()*p.unit
+	if w > h {
+		w, h = h, w
+	}
+	for _, s := range paper {
+		if math.Abs(w/s.w-1) < 0.03 && math.Abs(h/s.h-1) < 0.03 {
+			return s.name
+		}
+	}
+	return fmt.Sprintf("%.0f×%.0f mm", w*25.4/72, h*25.4/72)
+}
+
+// detectSigned looks for the marks of a signature in the raw bytes.
+func detectSigned(r io.ReaderAt, size int64) (bool, error) {
+	const chunk = 1 << 20
+	buf := make([]byte, min(size, chunk)+16)
+	for at := int64(0); at < size; at += chunk {
+		n, err := r.ReadAt(buf, at)
+		if err != nil && err != io.EOF {
+			return false, openError(err)
+		}
+		if bytes.Contains(buf[:n], []byte("/ByteRange")) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (d *document) signatures(ctx context.Context, q wireQuestion, v *dossier.Verdict) error {
+	return nil
+}
+
+func (d *document) inspectSecond(ctx context.Context, q wireQuestion, end ending, first error) (dossier.Verdict, error) {
+	if !end.eof {
+		return dossier.Verdict{}, reject(dossier.Truncated, "", "", first)
+	}
+	return dossier.Verdict{}, reject(dossier.Damaged, "", "", first)
+}

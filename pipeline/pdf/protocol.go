@@ -1,0 +1,145 @@
+package pdf
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"sohoa/dossier"
+)
+
+// Parent and child speak in frames over the child's standard input and output: a
+// length of four bytes, big endian, then JSON. The parent asks, the child answers;
+// before its answer it may send notes, by which the parent sets its timer.
+
+// maxFrame bounds what either side takes from the other. A page's picture is the
+// largest thing that is sent.
+const maxFrame = 64 << 20
+
+type op string
+
+const (
+	opOpen      op = "open"
+	opInspect   op = "inspect"
+	opNormalise op = "normalise"
+	opPicture   op = "picture"
+	opClose     op = "close"
+)
+
+type request struct {
+	Op       op            `json:"op"`
+	Path     string        `json:"path,omitempty"`
+	Question *wireQuestion `json:"question,omitempty"`
+	Out      string        `json:"out,omitempty"`
+	Label    *Label        `json:"label,omitempty"`
+	Page     int           `json:"page,omitempty"`
+	DPI      int           `json:"dpi,omitempty"`
+	Setup    *setup        `json:"setup,omitempty"` // with opOpen
+}
+
+// setup is what a child must know of the pool's options.
+type setup struct {
+	Limits   Limits `json:"limits"`
+	TrustDir string `json:"trust_dir,omitempty"`
+	CacheDir string `json:"cache_dir,omitempty"`
+}
+
+type wireQuestion struct {
+	Kind       dossier.Kind    `json:"kind"`
+	Profile    dossier.Profile `json:"profile"`
+	Thorough   bool            `json:"thorough,omitempty"`
+	DefaultDPI int             `json:"default_dpi,omitempty"`
+	At         time.Time       `json:"at,omitzero"`
+}
+
+// response is a note (Note true, Pages known) or the answer.
+type response struct {
+	Note     bool             `json:"note,omitempty"`
+	Pages    int              `json:"pages,omitempty"`
+	Verdict  *dossier.Verdict `json:"verdict,omitempty"`
+	Copy     *Copy            `json:"copy,omitempty"`
+	Picture  []byte           `json:"picture,omitempty"`
+	Rejected *wireRejection   `json:"rejected,omitempty"`
+	Signed   bool             `json:"signed,omitempty"` // ErrSigned
+	Fault    string           `json:"fault,omitempty"`
+}
+
+type wireRejection struct {
+	Reason dossier.Reason `json:"reason"`
+	Detail dossier.Text   `json:"detail"`
+	Err    string         `json:"err,omitempty"`
+}
+
+func writeFrame(w io.Writer, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	if len(body) > maxFrame {
+		return fmt.Errorf("pdf: frame of %d bytes is too long", len(body))
+	}
+	frame := make([]byte, 4, 4+len(body))
+	binary.BigEndian.PutUint32(frame, uint32(len(body)))
+	_, err = w.Write(append(frame, body...))
+	return err
+}
+
+// readFrame returns io.EOF where the other side has ended between frames.
+func readFrame(r io.Reader, v any) error {
+	var head [4]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return err
+	}
+	n := binary.BigEndian.Uint32(head[:])
+	if n > maxFrame {
+		return fmt.Errorf("pdf: frame of %d bytes is too long", n)
+	}
+	// Grown as it comes, so that a length that lies costs nothing.
+	body, err := io.ReadAll(io.LimitReader(r, int64(n)))
+	if err != nil {
+		return err
+	}
+	if len(body) < int(n) {
+		return io.ErrUnexpectedEOF
+	}
+	return json.Unmarshal(body, v)
+}
+
+// answer turns an error of the child into the frame that says so.
+func (r *response) fail(err error) {
+	var rej *dossier.Rejection
+	switch {
+	case errors.As(err, &rej):
+		r.Rejected = &wireRejection{Reason: rej.Reason, Detail: rej.Detail}
+		if rej.Err != nil {
+			r.Rejected.Err = rej.Err.Error()
+		}
+	case errors.Is(err, ErrSigned):
+		r.Signed = true
+	default:
+		r.Fault = err.Error()
+	}
+}
+
+// err is the reverse of fail.
+func (r *response) err() error {
+	switch {
+	case r.Rejected != nil:
+		if !r.Rejected.Reason.Valid() {
+			return fmt.Errorf("pdf: child gave an unknown reason")
+		}
+		rej := &dossier.Rejection{Reason: r.Rejected.Reason, Detail: r.Rejected.Detail}
+		if r.Rejected.Err != "" {
+			rej.Err = errors.New(r.Rejected.Err)
+		}
+		return rej
+	case r.Signed:
+		return ErrSigned
+	case r.Fault != "":
+		return fmt.Errorf("pdf: child: %s", r.Fault)
+	}
+	return nil
+}

@@ -1,0 +1,125 @@
+package pdf
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu"
+	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
+	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/types"
+)
+
+// firstReader reads a PDF's structure with pdfcpu. It does not ask pdfcpu to
+// validate: what a scan must have we look at ourselves, page by page, and of the
+// foreign files that three other readers open pdfcpu's validation refuses one in
+// twenty-seven. The error says at which step it failed, without pdfcpu's words,
+// which may quote the document.
+func firstReader(r io.ReadSeeker, lim Limits) (src *model.Context, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			src, err = nil, fmt.Errorf("%w: panic (%T) at %s", errFirstReader, p, panicSite())
+		}
+	}()
+	conf := model.NewDefaultConfiguration()
+	conf.Cmd = model.LISTINFO
+	conf.Optimize = false
+	conf.Offline = true
+	conf.ValidationMode = model.ValidationRelaxed
+	conf.Limits.MaxDecodeBytes = lim.Decoded
+	conf.Limits.MaxStreamBytes = lim.Size
+	conf.Limits.MaxObjectCount = min(lim.Objects+1, math.MaxInt32)
+	conf.Limits.MaxXRefEntries = conf.Limits.MaxObjectCount
+	src, err = pdfcpu.Read(r, conf)
+	switch {
+	case errors.Is(err, pdfcpu.ErrWrongPassword):
+		return nil, errPassword
+	case err != nil:
+		return nil, fmt.Errorf("%w: %T", errFirstReader, err)
+	case src.MaxObjNr > lim.Objects:
+		return nil, errObjects
+	}
+	return src, nil
+}
+
+var (
+	errFirstReader = errors.New("the first reader cannot read it")
+	errPassword    = errors.New("a password is needed")
+	errObjects     = errors.New("an object number is beyond the limit")
+)
+
+// look resolves o; what cannot be resolved is null, as the standard has it.
+func look(src *model.Context, o types.Object) types.Object {
+	for range 16 { // a reference to a reference is odd, a chain of them hostile
+		if o == nil {
+			return nil
+		}
+		if _, ok := o.(types.IndirectRef); !ok {
+			return o
+		}
+		next, err := src.Dereference(o)
+		if err != nil {
+			return nil
+		}
+		o = next
+	}
+	return nil
+}
+
+func lookDict(src *model.Context, o types.Object) types.Dict {
+	switch v := look(src, o).(type) {
+	case types.Dict:
+		return v
+	case types.StreamDict:
+		return v.Dict
+	}
+	return nil
+}
+
+func lookStream(src *model.Context, o types.Object) (*types.StreamDict, bool) {
+	sd, ok := look(src, o).(types.StreamDict)
+	return &sd, ok
+}
+
+func lookArray(src *model.Context, o types.Object) types.Array {
+	a, _ := look(src, o).(types.Array)
+	return a
+}
+
+func lookName(src *model.Context, o types.Object) string {
+	n, _ := look(src, o).(types.Name)
+	return string(n)
+}
+
+func lookNumber(src *model.Context, o types.Object) (float64, bool) {
+	switch n := look(src, o).(type) {
+	case types.Integer:
+		return float64(n), true
+	case types.Float:
+		return float64(n), true
+	}
+	return 0, false
+}
+
+func lookInt(src *model.Context, o types.Object) int {
+	n, _ := lookNumber(src, o)
+	if math.IsNaN(n) || math.Abs(n) > math.MaxInt32 {
+		return 0
+	}
+	return int(n)
+}
+
+func lookBool(src *model.Context, o types.Object) bool {
+	b, _ := look(src, o).(types.Boolean)
+	return bool(b)
+}
+
+// decoded is a stream without its filters. The last filter of an image (DCT,
+// JPX, JBIG2) is not undone.
+func decoded(sd *types.StreamDict, limit int64) ([]byte, error) {
+	if err := sd.DecodeWithLimit(limit); err != nil {
+		return nil, fmt.Errorf("a stream cannot be decoded: %T", err)
+	}
+	return sd.Content, nil
+}
