@@ -1,0 +1,42 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics names routes by their pattern, never by what was asked for.
+type metrics struct {
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	inFlight prometheus.Gauge
+	received prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "sohoa_http_requests_total",
+			Help: "Requests answered."}, []string{"route", "status"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "sohoa_http_request_seconds",
+			Help:    "From the first byte of the request to the last of the answer.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60}}, []string{"route"}),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "sohoa_http_requests_in_flight",
+			Help: "Requests being answered now."}),
+		received: prometheus.NewCounter(prometheus.CounterOpts{Name: "sohoa_http_received_bytes_total",
+			Help: "Bytes of documents that came in."}),
+	}
+	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.inFlight, m.received} {
+		if err := reg.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func (m *metrics) seen(r *http.Request, status int, d time.Duration) {
+	m.requests.WithLabelValues(routeName(r), strconv.Itoa(status)).Inc()
+	m.seconds.WithLabelValues(routeName(r)).Observe(d.Seconds())
+}

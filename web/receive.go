@@ -1,0 +1,277 @@
+package web
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"sohoa/dossier"
+	"sohoa/pipeline"
+)
+
+// sendInput is what stands beside the bytes. What may be personal has a header;
+// name and paper may also stand in the query, for the convenience of curl: no
+// query is ever logged.
+type sendInput struct {
+	ContentDigest []string `header:"Content-Digest" doc:"sha-256=:<base64>: (RFC 9530); checked when given"`
+	Prefer        []string `header:"Prefer" doc:"wait=20: answer with the verdict if it is there within so many seconds, at most 60 (RFC 7240)"`
+	Disposition   string   `header:"Content-Disposition" doc:"attachment; filename*=UTF-8''… : the name of the file"`
+	OwnerID       string   `header:"Sohoa-Owner-Id" doc:"12 digits of a citizen, 10 or 13 of an enterprise"`
+	NameHeader    string   `header:"Sohoa-Name" doc:"name of the paper; plain, or UTF-8''… (RFC 8187), as all Sohoa- headers"`
+	NumberHeader  string   `header:"Sohoa-Number" doc:"symbol-number of a result"`
+	Abstract      string   `header:"Sohoa-Abstract"`
+	IssuedBy      string   `header:"Sohoa-Issued-By"`
+	SignedBy      string   `header:"Sohoa-Signed-By"`
+	Scope         string   `header:"Sohoa-Scope"`
+
+	Paper         string `query:"paper" doc:"code of the paper; a paper with a code is there once in a dossier"`
+	Name          string `query:"name" doc:"name of the paper, where it is not personal"`
+	Procedure     string `query:"procedure"`
+	IssuedOn      string `query:"issued_on" doc:"yyyy-mm-dd"`
+	ValidFrom     string `query:"valid_from" doc:"yyyy-mm-dd"`
+	ValidTo       string `query:"valid_to" doc:"yyyy-mm-dd, the first day on which it is no longer in force"`
+	Replaces      string `query:"replaces" doc:"id of the document this is a better scan of"`
+	Reuses        string `query:"reuses" doc:"id of a document digitised before; then the body is empty"`
+	PersonalStore bool   `query:"personal_store" doc:"taken from the owner's personal store"`
+
+	w http.ResponseWriter
+	r *http.Request
+}
+
+// Resolve keeps the connection: the body is streamed, never held.
+func (in *sendInput) Resolve(ctx huma.Context) []error {
+	in.r, in.w = humago.Unwrap(ctx)
+	return nil
+}
+
+type dossierSendInput struct {
+	Code string `path:"code" doc:"dossier code, such as H51.04-240830-0001"`
+	Kind string `query:"kind" doc:"component or result" example:"component"`
+	sendInput
+}
+
+type resultSendInput struct {
+	Unit string `header:"Sohoa-Unit" doc:"the unit whose result it is"`
+	sendInput
+}
+
+type sendOutput struct {
+	Status            int
+	Location          string `header:"Location"`
+	RetryAfter        string `header:"Retry-After"`
+	PreferenceApplied string `header:"Preference-Applied"`
+	CacheControl      string `header:"Cache-Control"`
+	Body              Document
+}
+
+func (s *server) sendDossier(ctx context.Context, in *dossierSendInput) (*sendOutput, error) {
+	code, err := dossier.ParseCode(in.Code)
+	if err != nil {
+		return nil, dossier.Reject(dossier.WrongDossier, dossier.Text{}, err)
+	}
+	slip := dossier.Slip{Dossier: code, Kind: dossier.Kind(in.Kind)}
+	if slip.Kind != dossier.Component && slip.Kind != dossier.ResultKind {
+		return nil, badValue("kind: component or result")
+	}
+	if slip.Unit, err = s.Register.ResolveUnit(ctx, code); err != nil {
+		return nil, err
+	}
+	return s.send(ctx, slip, &in.sendInput)
+}
+
+func (s *server) sendResult(ctx context.Context, in *resultSendInput) (*sendOutput, error) {
+	unit, err := dossier.ParseUnitCode(in.Unit)
+	if err != nil {
+		return nil, badValue("Sohoa-Unit")
+	}
+	tree, err := s.trees.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := tree.by[unit]; !ok {
+		return nil, dossier.ErrUnknownUnit
+	}
+	return s.send(ctx, dossier.Slip{Kind: dossier.ResultInForce, Unit: unit}, &in.sendInput)
+}
+
+// send takes one document in. Nothing of the body is read before the sender is
+// known to be allowed to send it there.
+func (s *server) send(ctx context.Context, slip dossier.Slip, in *sendInput) (*sendOutput, error) {
+	if err := within(ctx, slip.Unit); err != nil {
+		return nil, err
+	}
+	if err := in.fill(&slip); err != nil {
+		return nil, err
+	}
+	digest, err := contentDigest(in.ContentDigest)
+	if err != nil {
+		return nil, err
+	}
+	if slip.Kind == dossier.ResultInForce && slip.Number == "" {
+		return nil, badValue("Sohoa-Number")
+	}
+	if slip.Reuses != "" {
+		if err := s.mayReuse(ctx, slip); err != nil {
+			return nil, err
+		}
+	}
+	slip.By, slip.Door = actorOf(ctx).ID, dossier.DoorAPI
+	if actorOf(ctx).Window {
+		slip.Door = dossier.DoorWeb
+	}
+	st, err := s.take(ctx, slip, digest, in)
+	if err != nil {
+		return nil, err
+	}
+	out := &sendOutput{Location: documentPath(st.Intake.ID), CacheControl: "no-store"}
+	again := st.Again
+	if wait := preferWait(in.Prefer); wait > 0 && st.State == dossier.Pending {
+		out.PreferenceApplied = "wait=" + strconv.Itoa(int(wait.Seconds()))
+		if st, err = s.Pipeline.Wait(ctx, st.Intake.ID, wait); err != nil {
+			return nil, err
+		}
+	}
+	out.Body = documentOf(st)
+	switch st.State {
+	case dossier.Refused:
+		return nil, rejected(st.Refusal.Reason, st.Refusal.Message, st.Intake.ID)
+	case dossier.Stored:
+		out.Status = http.StatusCreated
+		if again {
+			out.Status = http.StatusOK
+		}
+	default:
+		// Pending, or faulted: it is durable, and the rest is our turn.
+		out.Status = http.StatusAccepted
+		out.RetryAfter = "1"
+		if st.State == dossier.Faulted {
+			out.RetryAfter = "60"
+		}
+	}
+	return out, nil
+}
+
+// take streams the body into the pipeline.
+func (s *server) take(ctx context.Context, slip dossier.Slip, digest dossier.Digest, in *sendInput) (dossier.Standing, error) {
+	if in.r.ContentLength > s.MaxBody {
+		return dossier.Standing{}, rejected(dossier.TooLarge, dossier.TooLarge.Text(), "")
+	}
+	select {
+	case s.uploads <- struct{}{}:
+		defer func() { <-s.uploads }()
+	default:
+		return dossier.Standing{}, problem("busy", nil)
+	}
+	body := s.moving(in.w, http.MaxBytesReader(in.w, in.r.Body, s.MaxBody))
+	counted := &counting{r: body}
+	st, err := s.Pipeline.Receive(ctx, slip, counted, pipeline.ReceiveOptions{Digest: digest})
+	s.metrics.received.Add(float64(counted.n))
+	deadlines(in.w, maxWait+s.IdleRead) // the transfer is over: the ordinary deadlines again
+	if err != nil {
+		if p := body.problem(); p != nil {
+			return st, p // the sender broke off; whatever the pipeline made of it
+		}
+	}
+	return st, err
+}
+
+type counting struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counting) Read(b []byte) (int, error) {
+	n, err := c.r.Read(b)
+	c.n += int64(n)
+	return n, err
+}
+
+// mayReuse: a paper may be taken over from where the actor can see it, or when
+// it is the same owner's.
+func (s *server) mayReuse(ctx context.Context, slip dossier.Slip) error {
+	src, err := s.Pipeline.Standing(ctx, slip.Reuses)
+	if err != nil {
+		return err
+	}
+	if actorOf(ctx).allows(unitOf(src)) {
+		return nil
+	}
+	if owner := src.Intake.Slip.OwnerID; owner != "" && owner == slip.OwnerID {
+		return nil
+	}
+	return errOutOfScope
+}
+
+// fill puts what the request says into the slip.
+func (in *sendInput) fill(slip *dossier.Slip) error {
+	var err error
+	if slip.FileName, err = fileName(in.Disposition); err != nil {
+		return err
+	}
+	if slip.OwnerID, err = ownerID(in.OwnerID); err != nil {
+		return err
+	}
+	for _, f := range []struct {
+		header, value string
+		to            *string
+	}{
+		{"Sohoa-Name", in.NameHeader, &slip.Name},
+		{"Sohoa-Number", in.NumberHeader, &slip.Number},
+		{"Sohoa-Abstract", in.Abstract, &slip.Abstract},
+		{"Sohoa-Issued-By", in.IssuedBy, &slip.IssuedBy},
+		{"Sohoa-Signed-By", in.SignedBy, &slip.SignedBy},
+		{"Sohoa-Scope", in.Scope, &slip.Scope},
+	} {
+		if *f.to, err = personal(f.header, f.value); err != nil {
+			return err
+		}
+	}
+	if slip.Name == "" {
+		if slip.Name, err = cleanText("name", in.Name); err != nil {
+			return err
+		}
+	}
+	if slip.Paper, err = dossier.ParsePaperCode(in.Paper); err != nil {
+		return badValue("paper")
+	}
+	if in.Procedure != "" {
+		p, err := dossier.ParseProcedureCode(in.Procedure)
+		if err != nil {
+			return badValue("procedure")
+		}
+		slip.Procedure = string(p)
+	}
+	for _, f := range []struct {
+		name, value string
+		to          *dossier.Date
+	}{
+		{"issued_on", in.IssuedOn, &slip.IssuedOn},
+		{"valid_from", in.ValidFrom, &slip.ValidFrom},
+		{"valid_to", in.ValidTo, &slip.ValidTo},
+	} {
+		if *f.to, err = day(f.name, f.value); err != nil {
+			return err
+		}
+	}
+	slip.Replaces, slip.Reuses, slip.PersonalStore = in.Replaces, in.Reuses, in.PersonalStore
+	return nil
+}
+
+// ownerID reads the number of a citizen (12 digits) or an enterprise (10 or 13).
+func ownerID(s string) (string, error) {
+	s = strings.TrimSpace(s)
+	switch len(s) {
+	case 0, 10, 12, 13:
+	default:
+		return "", badValue("Sohoa-Owner-Id")
+	}
+	if strings.Trim(s, "0123456789") != "" {
+		return "", badValue("Sohoa-Owner-Id")
+	}
+	return s, nil
+}

@@ -1,0 +1,153 @@
+// Package web is the HTTP door: the API under /api/v1 (OpenAPI 3.1, problems by
+// RFC 9457) and the pages. What it asks of the ledger it states as small
+// interfaces of its own; who may do what stands in one table, docs/access.md,
+// and every route is in it.
+//
+// Personal data (owner ids, names, symbol-numbers, file names) comes in headers,
+// never in a URL, and leaves only in the bodies of authorised answers: not in
+// logs, metrics or problems.
+package web
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/rs/zerolog"
+
+	"sohoa/dossier"
+	"sohoa/pipeline"
+	"sohoa/tally"
+)
+
+// Pipeline is the way in and the way to what lies in the archive.
+type Pipeline interface {
+	Receive(ctx context.Context, slip dossier.Slip, body io.Reader, opt pipeline.ReceiveOptions) (dossier.Standing, error)
+	Wait(ctx context.Context, id string, d time.Duration) (dossier.Standing, error)
+	Standing(ctx context.Context, id string) (dossier.Standing, error)
+	OpenOriginal(ctx context.Context, s dossier.Standing) (io.ReadSeekCloser, dossier.File, error)
+	OpenArchive(ctx context.Context, s dossier.Standing) (io.ReadSeekCloser, dossier.File, error)
+}
+
+// Register is what the doors ask of the register of dossiers.
+type Register interface {
+	// ResolveUnit answers dossier.ErrUnknownUnit where no unit of the register
+	// can be the dossier's.
+	ResolveUnit(ctx context.Context, code dossier.Code) (dossier.UnitCode, error)
+	Dossier(ctx context.Context, code dossier.Code) (d dossier.Dossier, known bool, err error)
+	Documents(ctx context.Context, code dossier.Code) ([]dossier.Standing, error)
+}
+
+// Tokens tells whose a bearer token is; dossier.ErrNoToken where it is nobody's.
+type Tokens interface {
+	Token(ctx context.Context, secret string) (dossier.Token, error)
+}
+
+// ImportReport is what became of an imported file.
+type ImportReport struct {
+	New     int                `json:"new"`
+	Changed int                `json:"changed"`
+	Same    int                `json:"same"`
+	Bad     []dossier.RowError `json:"bad"`
+}
+
+// Importer takes in a file of the register. An error means that the file could
+// not be read at all (a *dossier.RowError) or that we failed; rows that are
+// wrong stand in the report.
+type Importer interface {
+	Import(ctx context.Context, kind, fileName string, body io.Reader) (ImportReport, error)
+}
+
+// Options are the parts the doors are made of. Pipeline, Register, Source and
+// Tokens are needed; without one of the others its routes answer 501.
+type Options struct {
+	Pipeline Pipeline
+	Register Register
+	Source   tally.Source
+	Tokens   Tokens
+	Importer Importer
+	Lister   Lister
+	Targets  func(context.Context) (tally.Targets, error)
+	// Imported returns the appendix's rows that come from elsewhere.
+	Imported func(ctx context.Context, period string) (map[int]string, error)
+
+	// Ready says what keeps us from working, or nil.
+	Ready func(context.Context) error
+	// Unavailable reports whether an error means that the store or the ledger
+	// cannot be reached now: answered by 503 and Retry-After.
+	Unavailable func(error) bool
+
+	Log      zerolog.Logger
+	Registry *prometheus.Registry // nil: one of its own
+	Now      func() time.Time     // nil: time.Now
+	Version  string
+
+	MaxBody     int64         // of one document; 0: 2 GiB
+	MaxImport   int64         // of one register file; 0: 512 MiB
+	MaxInFlight int           // requests at once; 0: 512
+	MaxUploads  int           // uploads at once; 0: 256
+	IdleRead    time.Duration // an upload from which nothing comes for so long is given up; 0: one minute
+}
+
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.MaxBody == 0 {
+		o.MaxBody = 2 << 30
+	}
+	if o.MaxImport == 0 {
+		o.MaxImport = 512 << 20
+	}
+	if o.MaxInFlight == 0 {
+		o.MaxInFlight = 512
+	}
+	if o.MaxUploads == 0 {
+		o.MaxUploads = 256
+	}
+	if o.IdleRead == 0 {
+		o.IdleRead = time.Minute
+	}
+	if o.Registry == nil {
+		o.Registry = prometheus.NewRegistry()
+	}
+	if o.Unavailable == nil {
+		o.Unavailable = func(error) bool { return false }
+	}
+	if o.Ready == nil {
+		o.Ready = func(context.Context) error { return nil }
+	}
+	return o
+}
+
+// Serve answers on l until ctx ends, then lets the requests that run finish
+// within grace. No client can hold a connection open by saying nothing.
+func Serve(ctx context.Context, l net.Listener, h http.Handler, grace time.Duration) error {
+	srv := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		// Reading and writing have deadlines of their own, request by request:
+		// a scan of 2 GiB over a slow line is fine as long as it moves.
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(l) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	err := srv.Shutdown(stop)
+	if err != nil {
+		err = errors.Join(err, srv.Close())
+	}
+	<-failed
+	return err
+}
