@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"sohoa/dossier"
+	"sohoa/tally"
+)
+
+// figuresFlags are what report and list ask in common.
+type figuresFlags struct {
+	unit, period, formula string
+	from, to              dossier.Date
+}
+
+func (f *figuresFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.unit, "unit", "", "unit with all units below it (default: the whole province)")
+	cmd.Flags().Var(dateFlag{&f.from}, "from", "first day (default: the beginning)")
+	cmd.Flags().Var(dateFlag{&f.to}, "to", "first day that no longer belongs to the period (default: no end)")
+	cmd.Flags().StringVar(&f.period, "period", "", "2024, 2024-08 or 2024-Q3, instead of --from and --to")
+	cmd.Flags().Var(choice{&f.formula, tally.Versions()}, "formula", "version of the formulas")
+	f.formula = tally.DefaultVersion
+}
+
+// read returns the unit and the period that the flags ask for.
+func (f *figuresFlags) read() (dossier.UnitCode, dossier.Period, error) {
+	p := dossier.Period{From: f.from, To: f.to}
+	if f.period != "" {
+		if f.from != 0 || f.to != 0 {
+			return "", p, usage("--period stands instead of --from and --to")
+		}
+		var err error
+		if p, err = dossier.ParsePeriod(f.period); err != nil {
+			return "", p, usage("--period: %w", err)
+		}
+	}
+	if p.From != 0 && p.To != 0 && p.From >= p.To {
+		return "", p, usage("the period is empty: --to does not belong to it")
+	}
+	if f.unit == "" {
+		return "", p, nil
+	}
+	u, err := dossier.ParseUnitCode(f.unit)
+	if err != nil {
+		return "", p, usage("--unit: %w", err)
+	}
+	return u, p, nil
+}
+
+func newReportCommand(a *app) *cobra.Command {
+	var f figuresFlags
+	var asOf dossier.Date
+	var appendix, plan bool
+	var out string
+	format, lang := "text", "vi"
+	cmd := &cobra.Command{
+		Use:   "report",
+		Short: "The figures per unit, or the letter's appendix",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			unit, period, err := f.read()
+			if err != nil {
+				return err
+			}
+			if appendix && plan {
+				return usage("--appendix and --plan are two reports")
+			}
+			q := tally.Query{Unit: unit, Period: period, Version: f.formula, AsOf: asOf}
+			if q.AsOf == 0 && period.To == 0 {
+				q.AsOf = dossier.DateOf(a.now())
+			}
+			h, err := a.openLedger(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer h.Close()
+			sheet, err := h.sheet(cmd.Context(), q, appendix, plan)
+			if errors.Is(err, tally.ErrQuery) {
+				return usage("%w", err)
+			}
+			if err != nil {
+				return err
+			}
+			return a.write(out, func(w io.Writer) error { return sheet.write(w, format, lang) })
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().Var(dateFlag{&asOf}, "structure-as-of", "show the units as they stood on this day (default: the period's last)")
+	cmd.Flags().BoolVar(&appendix, "appendix", false, "the eleven rows of the letter's appendix")
+	cmd.Flags().BoolVar(&plan, "plan", false, "results in force: level × year × target × done")
+	cmd.Flags().Var(choice{&format, []string{"text", "csv", "json", "xlsx"}}, "format", "form of the output")
+	cmd.Flags().Var(choice{&lang, []string{"vi", "en"}}, "lang", "language of the text form")
+	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write (default: standard output)")
+	return cmd
+}
+
+// sheet is a finished report that can be written in each form.
+type sheet interface {
+	Text(w io.Writer, lang string) error
+	CSV(w io.Writer) error
+	JSON(w io.Writer) error
+	XLSX(w io.Writer) error
+}
+
+type printed struct{ sheet }
+
+func (p printed) write(w io.Writer, format, lang string) error {
+	switch format {
+	case "csv":
+		return p.CSV(w)
+	case "json":
+		return p.JSON(w)
+	case "xlsx":
+		return p.XLSX(w)
+	}
+	return p.Text(w, lang)
+}
+
+// write writes to the named file, whole or not at all, or to standard output.
+func (a *app) write(name string, f func(io.Writer) error) error {
+	if name == "" {
+		return f(a.stdout)
+	}
+	temp, err := os.CreateTemp(filepath.Dir(name), ".sohoa-*")
+	if err != nil {
+		return usage("-o: %w", err)
+	}
+	defer os.Remove(temp.Name())
+	if err := errors.Join(f(temp), temp.Chmod(0o644), temp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(temp.Name(), name)
+}
+
+func (h *house) sheet(ctx context.Context, q tally.Query, appendix, plan bool) (printed, error) {
+	targets, err := h.ledger.Targets(ctx)
+	if err != nil {
+		return printed{}, err
+	}
+	switch {
+	case appendix:
+		day := q.AsOf
+		if q.Period.To != 0 {
+			day = q.Period.To.AddDays(-1)
+		}
+		imported, err := h.ledger.Indicators(ctx, day.String()[:7])
+		if err != nil {
+			return printed{}, err
+		}
+		t, err := tally.Appendix(ctx, h.ledger, q, imported, targets)
+		return printed{t}, err
+	case plan:
+		t, err := tally.PlanReport(ctx, h.ledger, q, targets)
+		return printed{t}, err
+	}
+	t, err := tally.Report(ctx, h.ledger, q, targets)
+	return printed{t}, err
+}
