@@ -48,7 +48,7 @@ func documentOf(st dossier.Standing) Document {
 	case st.Refusal != nil:
 		d.Reason, d.Message = st.Refusal.Reason, &st.Refusal.Message
 	case st.State == dossier.Faulted:
-		text := messages["faulted"]
+		text := faulted
 		d.Message = &text
 	}
 	return d
@@ -70,7 +70,7 @@ func (s *server) routePapers() {
 		Summary: "Send a result in force that has no dossier", Tags: []string{"documents"}, DefaultStatus: 201,
 		RequestBody: binary, Responses: clone(sent), Errors: errs}, s.sendResult)
 	operation(s, mayLook, huma.Operation{OperationID: "getDocument", Method: "GET", Path: "/api/v1/documents/{id}",
-		Summary: "What is known of a document", Tags: []string{"documents"}, Errors: []int{401, 403, 404}}, s.getDocument)
+		Summary: "What is known of a document", Tags: []string{"documents"}, Responses: clone(sent), Errors: []int{401, 403, 404}}, s.getDocument)
 	operation(s, mayLook, huma.Operation{OperationID: "getOriginal", Method: "GET", Path: "/api/v1/documents/{id}/original",
 		Summary: "The bytes as received", Tags: []string{"documents"}, Errors: []int{401, 403, 404, 410}}, s.getOriginal)
 	operation(s, mayLook, huma.Operation{OperationID: "getArchive", Method: "GET", Path: "/api/v1/documents/{id}/archive",
@@ -93,12 +93,6 @@ type documentInput struct {
 	Prefer []string `header:"Prefer" doc:"wait=20: wait so many seconds for the verdict"`
 }
 
-type documentOutput struct {
-	RetryAfter   string `header:"Retry-After"`
-	CacheControl string `header:"Cache-Control"`
-	Body         Document
-}
-
 // reach returns the standing of a document the actor may see.
 func (s *server) reach(ctx context.Context, id string) (dossier.Standing, error) {
 	st, err := s.Pipeline.Standing(ctx, id)
@@ -108,7 +102,7 @@ func (s *server) reach(ctx context.Context, id string) (dossier.Standing, error)
 	return st, within(ctx, unitOf(st))
 }
 
-func (s *server) getDocument(ctx context.Context, in *documentInput) (*documentOutput, error) {
+func (s *server) getDocument(ctx context.Context, in *documentInput) (*sendOutput, error) {
 	st, err := s.reach(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -118,11 +112,8 @@ func (s *server) getDocument(ctx context.Context, in *documentInput) (*documentO
 			return nil, err
 		}
 	}
-	out := &documentOutput{Body: documentOf(st), CacheControl: "no-store"}
-	if st.State == dossier.Pending {
-		out.RetryAfter = "1"
-	}
-	return out, nil
+	out := &sendOutput{}
+	return out, out.verdict(st, http.StatusOK)
 }
 
 type fileInput struct {

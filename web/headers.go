@@ -34,19 +34,22 @@ func unquote(s string) string { return strings.Trim(s, `"`) }
 // maxText is how long a value people write may be, in bytes.
 const maxText = 2000
 
-// personal reads a header value that people wrote: RFC 8187 (UTF-8”Nguy%E1%BB%85n),
-// or plain text. The error names the header, never the value.
+// personal reads a header value that people wrote: UTF-8 with percent signs, with
+// or without the prefix of RFC 8187 (UTF-8''Nguy%E1%BB%85n), or plain text. The
+// error names the header, never the value.
 func personal(header, value string) (string, error) {
-	if value == "" {
-		return "", nil
-	}
-	if rest, ok := cutFold(value, "utf-8'"); ok {
+	rest, strict := cutFold(value, "utf-8'")
+	if strict {
 		_, enc, found := strings.Cut(rest, "'") // past the language
-		v, err := url.PathUnescape(enc)
-		if !found || err != nil {
+		if !found {
 			return "", badValue(header)
 		}
+		value = enc
+	}
+	if v, err := url.PathUnescape(value); err == nil {
 		value = v
+	} else if strict {
+		return "", badValue(header)
 	}
 	return cleanText(header, value)
 }
@@ -68,7 +71,7 @@ func cleanText(name, value string) (string, error) {
 
 func badValue(name string) *Problem { return problem("bad-value", nil).withDetail(name) }
 
-// fileName reads Content-Disposition: attachment; filename*=UTF-8”…. Of a path
+// fileName reads Content-Disposition: attachment; filename*=UTF-8''…. Of a path
 // only the last part is kept.
 func fileName(disposition string) (string, error) {
 	if disposition == "" {

@@ -84,6 +84,7 @@ var problems = map[string]problemText{
 	"fault": {500, 0, "Our fault", dossier.Text{
 		VI: "Lỗi ở phía hệ thống, không phải ở tệp của bạn. Hãy thử lại sau; nếu vẫn lỗi, báo quản trị kèm mã request_id.",
 		EN: "This is our fault, not your file's. Try again later; if it persists, tell the administrator the request_id."}},
+	"faulted": {500, 0, "Kept, but not processed: our fault", faulted},
 	"not-wired": {501, 0, "Not available in this installation", dossier.Text{
 		VI: "Chức năng này chưa được bật ở máy chủ này.",
 		EN: "This is not available in this installation."}},
@@ -95,9 +96,6 @@ var problems = map[string]problemText{
 		EN: "The store or the ledger cannot be reached at the moment. Send it again later; nothing is wrong with the file."}},
 }
 
-// messages are the sentences of answers that are no problems.
-var messages = map[string]dossier.Text{
-	"faulted": {
-		VI: "Đã nhận và lưu giữ tệp, nhưng hệ thống chưa xử lý được (lỗi phía hệ thống). Không cần gửi lại; người quản trị sẽ cho xử lý tiếp.",
-		EN: "The file was received and is kept, but we failed to process it. No need to send it again; an operator will have it processed."},
-}
+var faulted = dossier.Text{
+	VI: "Đã nhận và lưu giữ tệp, nhưng hệ thống chưa xử lý được (lỗi phía hệ thống). Không cần gửi lại; người quản trị sẽ cho xử lý tiếp.",
+	EN: "The file was received and is kept, but we failed to process it. No need to send it again; an operator will have it processed."}

@@ -16,7 +16,7 @@ type metrics struct {
 	received prometheus.Counter
 }
 
-func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+func newMetrics(reg prometheus.Registerer) *metrics {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "sohoa_http_requests_total",
 			Help: "Requests answered."}, []string{"route", "status"}),
@@ -28,12 +28,8 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		received: prometheus.NewCounter(prometheus.CounterOpts{Name: "sohoa_http_received_bytes_total",
 			Help: "Bytes of documents that came in."}),
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.seconds, m.inFlight, m.received} {
-		if err := reg.Register(c); err != nil {
-			return nil, err
-		}
-	}
-	return m, nil
+	reg.MustRegister(m.requests, m.seconds, m.inFlight, m.received)
+	return m
 }
 
 func (m *metrics) seen(r *http.Request, status int, d time.Duration) {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -22,7 +23,7 @@ type sendInput struct {
 	Prefer        []string `header:"Prefer" doc:"wait=20: answer with the verdict if it is there within so many seconds, at most 60 (RFC 7240)"`
 	Disposition   string   `header:"Content-Disposition" doc:"attachment; filename*=UTF-8''… : the name of the file"`
 	OwnerID       string   `header:"Sohoa-Owner-Id" doc:"12 digits of a citizen, 10 or 13 of an enterprise"`
-	NameHeader    string   `header:"Sohoa-Name" doc:"name of the paper; plain, or UTF-8''… (RFC 8187), as all Sohoa- headers"`
+	NameHeader    string   `header:"Sohoa-Name" doc:"name of the paper, as all Sohoa- headers in percent-encoded UTF-8 (RFC 8187; its prefix UTF-8'' may be left out)"`
 	NumberHeader  string   `header:"Sohoa-Number" doc:"symbol-number of a result"`
 	Abstract      string   `header:"Sohoa-Abstract"`
 	IssuedBy      string   `header:"Sohoa-Issued-By"`
@@ -128,32 +129,43 @@ func (s *server) send(ctx context.Context, slip dossier.Slip, in *sendInput) (*s
 	if err != nil {
 		return nil, err
 	}
-	out := &sendOutput{Location: documentPath(st.Intake.ID), CacheControl: "no-store"}
 	again := st.Again
+	out := &sendOutput{}
 	if wait := preferWait(in.Prefer); wait > 0 && st.State == dossier.Pending {
 		out.PreferenceApplied = "wait=" + strconv.Itoa(int(wait.Seconds()))
 		if st, err = s.Pipeline.Wait(ctx, st.Intake.ID, wait); err != nil {
 			return nil, err
 		}
 	}
-	out.Body = documentOf(st)
+	st.Again = again
+	return out, out.verdict(st, http.StatusCreated)
+}
+
+// verdict fills the answer for a document: its record (fresh, or 200 where the
+// bytes had been there before), 202 while it is pending, 422 when it was
+// rejected, 500 when we failed at it for good. Asking again at Location answers
+// in the same way.
+func (out *sendOutput) verdict(st dossier.Standing, fresh int) error {
+	out.Location, out.CacheControl, out.Body = documentPath(st.Intake.ID), "no-store", documentOf(st)
 	switch st.State {
-	case dossier.Refused:
-		return nil, rejected(st.Refusal.Reason, st.Refusal.Message, st.Intake.ID)
 	case dossier.Stored:
-		out.Status = http.StatusCreated
-		if again {
+		out.Status = fresh
+		if st.Again {
 			out.Status = http.StatusOK
 		}
-	default:
-		// Pending, or faulted: it is durable, and the rest is our turn.
-		out.Status = http.StatusAccepted
-		out.RetryAfter = "1"
-		if st.State == dossier.Faulted {
-			out.RetryAfter = "60"
-		}
+		return nil
+	case dossier.Pending:
+		out.Status, out.RetryAfter = http.StatusAccepted, "1"
+		return nil
+	case dossier.Refused:
+		return rejected(st.Refusal.Reason, st.Refusal.Message, st.Intake.ID)
+	case dossier.Faulted:
+		p := problem("faulted", nil)
+		p.Document = st.Intake.ID
+		p.header.Set("Location", out.Location)
+		return p
 	}
-	return out, nil
+	return fmt.Errorf("document %s stands nowhere: %q", st.Intake.ID, st.State)
 }
 
 // take streams the body into the pipeline.

@@ -3,7 +3,6 @@ package web
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -35,17 +34,16 @@ type server struct {
 	uploads chan struct{} // of these, uploads
 }
 
-// New returns the doors as one handler.
-func New(o Options) (http.Handler, error) {
-	s, err := newServer(o)
-	if err != nil {
-		return nil, err
-	}
-	return s.handler(), nil
-}
+// New returns the doors as one handler. Options without the needed parts are a
+// mistake of the program and panic.
+//
+// The server around it needs timeouts for headers and idle connections only:
+// bodies and answers have deadlines of their own, request by request, so that a
+// scan of 2 GiB over a slow line is fine as long as it moves.
+func New(o Options) http.Handler { return newServer(o).handler() }
 
-// Routes returns the table of routes, for the test that compares it with
-// docs/access.md.
+// Routes returns the table of routes of a handler made by New, for the test that
+// compares it with docs/access.md.
 func Routes(h http.Handler) []Route {
 	if d, ok := h.(*doors); ok {
 		return slices.Clone(d.routes)
@@ -58,18 +56,15 @@ type doors struct {
 	routes []Route
 }
 
-func newServer(o Options) (*server, error) {
+func newServer(o Options) *server {
 	if o.Pipeline == nil || o.Register == nil || o.Source == nil || o.Tokens == nil {
-		return nil, errors.New("web: Pipeline, Register, Source and Tokens are needed")
+		panic("web: Pipeline, Register, Source and Tokens are needed")
 	}
 	s := &server{Options: o.withDefaults(), mux: http.NewServeMux(), access: map[string]Access{}}
 	s.slots = make(chan struct{}, s.MaxInFlight)
 	s.uploads = make(chan struct{}, s.MaxUploads)
 	s.trees = &trees{load: s.Source.Units, now: s.Now}
-	var err error
-	if s.metrics, err = newMetrics(s.Registry); err != nil {
-		return nil, fmt.Errorf("web: %w", err)
-	}
+	s.metrics = newMetrics(s.Registry)
 	s.api = humago.New(guarded{s}, s.apiConfig())
 
 	s.routePapers()
@@ -85,7 +80,7 @@ func newServer(o Options) (*server, error) {
 		metrics.ServeHTTP(w, r)
 		return nil
 	})
-	return s, nil
+	return s
 }
 
 func (s *server) handler() http.Handler {

@@ -10,10 +10,7 @@ package web
 
 import (
 	"context"
-	"errors"
 	"io"
-	"net"
-	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -122,32 +119,4 @@ func (o Options) withDefaults() Options {
 		o.Ready = func(context.Context) error { return nil }
 	}
 	return o
-}
-
-// Serve answers on l until ctx ends, then lets the requests that run finish
-// within grace. No client can hold a connection open by saying nothing.
-func Serve(ctx context.Context, l net.Listener, h http.Handler, grace time.Duration) error {
-	srv := &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		// Reading and writing have deadlines of their own, request by request:
-		// a scan of 2 GiB over a slow line is fine as long as it moves.
-	}
-	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(l) }()
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
-	defer cancel()
-	err := srv.Shutdown(stop)
-	if err != nil {
-		err = errors.Join(err, srv.Close())
-	}
-	<-failed
-	return err
 }
