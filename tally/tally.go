@@ -13,13 +13,13 @@ import (
 )
 
 // Series names a counted quantity: an indicator in one version of its formula
-// ("4.2@766-2022"), or a plain count that stands in a column of the manager's
-// table ("received.online").
+// ("4.2@766-2022"), a plain count that stands in a column of the manager's
+// table ("received.online"), or the plan for results in force ("plan.commune").
 type Series string
 
 // Cell is a count: Numerator of Denominator, of one series, for one unit (the
 // one that has the dossier, not its parents), on one local day. A plain count
-// uses Denominator only.
+// has the same number in both, so that all of it is counted and none missing.
 type Cell struct {
 	Unit        dossier.UnitCode
 	Series      Series
@@ -36,6 +36,17 @@ const (
 	Missing Side = "missing" // in the denominator, not in the numerator
 	All     Side = "all"     // in the denominator
 )
+
+// Of returns how many of a cell's dossiers are on the side.
+func (s Side) Of(c Cell) int64 {
+	switch s {
+	case Counted:
+		return c.Numerator
+	case Missing:
+		return c.Denominator - c.Numerator
+	}
+	return c.Denominator
+}
 
 // Source is what tables are made from; the ledger has it.
 type Source interface {
