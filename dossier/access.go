@@ -45,3 +45,25 @@ type Token struct {
 // ErrNoToken: there is no such token, or it has expired or been revoked. Which
 // of these, a caller from outside is not told.
 var ErrNoToken = fmt.Errorf("no such token, or it has expired or been revoked")
+
+// Account is a person's local account. Login and Name are personal data.
+type Account struct {
+	ID          string
+	Login       string // lower case
+	Name        string
+	Role        Role
+	Unit        UnitCode
+	Hash        string // of the password, with its parameters; empty: cannot sign in by password
+	MustChange  bool   // the password was set by somebody else
+	Disabled    bool
+	Failed      int       // attempts since the last good one
+	LockedUntil time.Time // no attempt is looked at before
+	CreatedAt   time.Time
+	LastLogin   time.Time
+}
+
+// Errors of accounts.
+var (
+	ErrNoAccount  = fmt.Errorf("there is no such account")
+	ErrLoginTaken = fmt.Errorf("an account of this login is there already")
+)
