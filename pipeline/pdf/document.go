@@ -19,12 +19,15 @@ type document struct {
 	setup setup
 	note  func(pages int) // tells the parent how many pages there are
 
-	media  string         // as sniffed; set by inspect
-	src    *model.Context // what the first reader made of a PDF; nil where it cannot read it
-	signed bool           // bears, or may bear, a signature: never rewritten
-	judged bool           // inspect has accepted it
-	pages  int
-	second *secondReader
+	media   string         // as sniffed; set by inspect
+	src     *model.Context // what the first reader made of a PDF; nil where it cannot read it
+	raw     io.ReaderAt    // the bytes src was read from: the file, or the second reader's mended copy
+	rawSize int64
+	signed  bool // bears, or may bear, a signature: never rewritten
+	judged  bool // inspect has accepted it
+	pages   int
+	second  *secondReader
+	spare   []*os.File // temporary files without a name
 }
 
 func openDocument(path string, s setup, note func(int)) (*document, error) {
@@ -58,12 +61,15 @@ func (d *document) close() {
 		return
 	}
 	d.second.close()
+	for _, f := range d.spare {
+		f.Close()
+	}
 	d.f.Close()
 }
 
 // inspect judges the file. It may be asked again with another question.
 func (d *document) inspect(ctx context.Context, q wireQuestion) (dossier.Verdict, error) {
-	d.src, d.signed, d.judged, d.pages = nil, false, false, 0
+	d.src, d.raw, d.signed, d.judged, d.pages = nil, nil, false, false, 0
 	lim := d.setup.Limits
 	if d.size == 0 {
 		return dossier.Verdict{}, reject(dossier.NotADocument, "tệp rỗng", "the file has no bytes", nil)

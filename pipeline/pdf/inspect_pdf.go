@@ -15,44 +15,105 @@ import (
 
 // inspectPDF judges a PDF.
 func (d *document) inspectPDF(ctx context.Context, q wireQuestion) (dossier.Verdict, error) {
-	v := dossier.Verdict{}
 	end, err := d.ending()
 	if err != nil {
-		return v, err
+		return dossier.Verdict{}, err
 	}
 	if d.signed, err = detectSigned(d.f, d.size); err != nil {
-		return v, fmt.Errorf("looking for signatures: %w", err)
-	}
-	src, err := firstReader(io.NewSectionReader(d.f, 0, d.size), d.setup.Limits)
-	switch {
-	case errors.Is(err, errPassword):
-		return v, reject(dossier.Encrypted, "", "", err)
-	case errors.Is(err, errObjects):
-		return v, reject(dossier.TooComplex, "số đối tượng quá lớn", "too many objects", err)
-	case err != nil:
-		return d.inspectSecond(ctx, q, end, err)
-	}
-	d.src = src
-	if src.SignatureExist || src.AppendOnly || len(src.Signatures) > 0 || src.URSignature != nil {
-		d.signed = true
+		return dossier.Verdict{}, fmt.Errorf("looking for signatures: %w", err)
 	}
 	limit := d.setup.Limits.Pages
 	if q.Profile.MaxPages > 0 {
 		limit = min(limit, q.Profile.MaxPages)
 	}
-	pages, err := pageTree(src, limit)
+	src, err := firstReader(io.NewSectionReader(d.f, 0, d.size), d.setup.Limits)
+	var pages []page
+	if err == nil {
+		pages, err = pageTree(src, limit)
+	}
 	switch {
-	case errors.Is(err, errTooMany):
-		return v, reject(dossier.TooLarge, fmt.Sprintf("hơn %d trang", limit), fmt.Sprintf("more than %d pages", limit), nil)
-	case errors.Is(err, errTooDeep):
-		return v, reject(dossier.TooComplex, "cây trang lồng nhau", "the page tree is nested", err)
+	case err == nil:
+		d.src, d.raw, d.rawSize = src, d.f, d.size
+		return d.judge(ctx, q, pages, end, nil)
+	case final(err):
+		return dossier.Verdict{}, refusal(err, limit)
+	}
+
+	// The first reader says no. That is a question for the second one.
+	first := err
+	repaired, size, err := d.repair(ctx)
+	switch {
+	case errors.Is(err, errPassword):
+		return dossier.Verdict{}, refusal(err, limit)
+	case errors.Is(err, errSecondReader):
+		r := dossier.Damaged
+		if !end.eof {
+			r = dossier.Truncated
+		}
+		return dossier.Verdict{}, reject(r, "", "", errors.Join(first, err))
 	case err != nil:
-		return d.inspectSecond(ctx, q, end, err)
-	case len(pages) == 0:
+		return dossier.Verdict{}, err
+	}
+	found := []dossier.Finding{{Flag: dossier.ReadBySecondReader}}
+	src, err = firstReader(io.NewSectionReader(repaired, 0, size), d.setup.Limits)
+	if err == nil {
+		pages, err = pageTree(src, limit)
+	}
+	switch {
+	case err == nil:
+		d.src, d.raw, d.rawSize = src, repaired, size
+		return d.judge(ctx, q, pages, end, found)
+	case final(err):
+		return dossier.Verdict{}, refusal(err, limit)
+	case !end.eof || errors.Is(err, errPageTree):
+		return dossier.Verdict{}, reject(lostReason(end), "", "", errors.Join(first, err))
+	}
+	// Only the second reader understands it: it is kept as it is.
+	n, err := d.second.pages()
+	if err != nil || n == 0 {
+		return dossier.Verdict{}, reject(dossier.Damaged, "", "", errors.Join(first, err))
+	}
+	d.note(n)
+	return dossier.Verdict{Pages: n, Signed: d.signed, Findings: found}, nil
+}
+
+// final reports whether what a reader said is a verdict already.
+func final(err error) bool {
+	return errors.Is(err, errPassword) || errors.Is(err, errObjects) || errors.Is(err, errTooMany) || errors.Is(err, errTooDeep)
+}
+
+func refusal(err error, limit int) error {
+	switch {
+	case errors.Is(err, errPassword):
+		return reject(dossier.Encrypted, "", "", err)
+	case errors.Is(err, errObjects):
+		return reject(dossier.TooComplex, "số đối tượng quá lớn", "too many objects", err)
+	case errors.Is(err, errTooMany):
+		return reject(dossier.TooLarge, fmt.Sprintf("hơn %d trang", limit), fmt.Sprintf("more than %d pages", limit), err)
+	case errors.Is(err, errTooDeep):
+		return reject(dossier.TooComplex, "cây trang lồng nhau", "the page tree is nested", err)
+	}
+	return err
+}
+
+func lostReason(end ending) dossier.Reason {
+	if !end.eof {
+		return dossier.Truncated
+	}
+	return dossier.Damaged
+}
+
+// judge looks at every page of what a reader has made of the file.
+func (d *document) judge(ctx context.Context, q wireQuestion, pages []page, end ending, found []dossier.Finding) (dossier.Verdict, error) {
+	v := dossier.Verdict{Findings: found, Pages: len(pages)}
+	src := d.src
+	if src.SignatureExist || src.AppendOnly || len(src.Signatures) > 0 || src.URSignature != nil {
+		d.signed = true
+	}
+	v.Signed = d.signed
+	if len(pages) == 0 {
 		return v, reject(dossier.Empty, "", "", nil)
 	}
-	v.Pages = len(pages)
-	v.Signed = d.signed
 	d.note(len(pages))
 	if src.E != nil {
 		v.Findings = append(v.Findings, dossier.Finding{Flag: dossier.EmptyPassword})
@@ -61,6 +122,7 @@ func (d *document) inspectPDF(ctx context.Context, q wireQuestion) (dossier.Verd
 	w := newWalker(src, d.setup.Limits)
 	facts := make([]*pageFacts, len(pages))
 	for i, p := range pages {
+		var err error
 		if facts[i], err = w.page(p); err != nil {
 			return v, reject(dossier.TooComplex, fmt.Sprintf("trang %d", i+1), fmt.Sprintf("page %d", i+1), err)
 		}
@@ -68,26 +130,37 @@ func (d *document) inspectPDF(ctx context.Context, q wireQuestion) (dossier.Verd
 	if err := d.complete(facts, end); err != nil {
 		return v, err
 	}
+	if !end.eof {
+		if dangling(src) {
+			return v, reject(dossier.Truncated, "", "", errors.New("objects are missing and the file has no end"))
+		}
+		v.Findings = append(v.Findings, dossier.Finding{Flag: dossier.Repaired,
+			Detail: dossier.Text{VI: "thiếu dấu kết thúc tệp", EN: "the end-of-file mark is missing"}})
+	}
 	v.PageSize = pageSize(pages[0])
 	resolution(&v, facts, q.Profile)
 	colour(&v, facts, q.Profile)
 
 	if kinds := activeContent(src); len(kinds) > 0 {
 		what := joinKinds(kinds)
-		switch {
-		case d.signed:
-			v.Findings = append(v.Findings, dossier.Finding{Flag: dossier.ActiveContentFound, Detail: dossier.Text{VI: what, EN: what}})
-		case q.Profile.ActiveContent == dossier.RejectActive:
+		if !d.signed && q.Profile.ActiveContent == dossier.RejectActive {
 			return v, reject(dossier.ActiveContent, what, what, nil)
-		default:
-			v.Findings = append(v.Findings, dossier.Finding{Flag: dossier.ActiveContentFound, Detail: dossier.Text{VI: what, EN: what}})
 		}
+		v.Findings = append(v.Findings, dossier.Finding{Flag: dossier.ActiveContentFound, Detail: dossier.Text{VI: what, EN: what}})
 	}
-	if v.Scan && q.Profile.MinDPI > 0 && v.MinDPI > 0 && tooCoarse(v.MinDPI, q.Profile.MinDPI) {
-		return v, reject(dossier.LowResolution, fmt.Sprintf("%d dpi, cần %d dpi", v.MinDPI, q.Profile.MinDPI),
-			fmt.Sprintf("%d dpi, %d dpi are needed", v.MinDPI, q.Profile.MinDPI), nil)
+	if err := resolute(v, q.Profile); err != nil {
+		return v, err
 	}
 	return v, d.signatures(ctx, q, &v)
+}
+
+// resolute rejects a scan below the profile's resolution.
+func resolute(v dossier.Verdict, p dossier.Profile) error {
+	if v.Scan && p.MinDPI > 0 && v.MinDPI > 0 && tooCoarse(v.MinDPI, p.MinDPI) {
+		return reject(dossier.LowResolution, fmt.Sprintf("%d dpi, cần %d dpi", v.MinDPI, p.MinDPI),
+			fmt.Sprintf("%d dpi, %d dpi are needed", v.MinDPI, p.MinDPI), nil)
+	}
+	return nil
 }
 
 func joinKinds(kinds []activeKind) string {
@@ -300,11 +373,4 @@ func detectSigned(r io.ReaderAt, size int64) (bool, error) {
 
 func (d *document) signatures(ctx context.Context, q wireQuestion, v *dossier.Verdict) error {
 	return nil
-}
-
-func (d *document) inspectSecond(ctx context.Context, q wireQuestion, end ending, first error) (dossier.Verdict, error) {
-	if !end.eof {
-		return dossier.Verdict{}, reject(dossier.Truncated, "", "", first)
-	}
-	return dossier.Verdict{}, reject(dossier.Damaged, "", "", first)
 }

@@ -123,3 +123,40 @@ func decoded(sd *types.StreamDict, limit int64) ([]byte, error) {
 	}
 	return sd.Content, nil
 }
+
+// dangling reports whether an object refers to one that is not there.
+func dangling(src *model.Context) bool {
+	for num := range src.Table {
+		o, err := src.Dereference(*types.NewIndirectRef(num, 0))
+		if err == nil && danglingIn(src, o, 0) {
+			return true
+		}
+	}
+	return false
+}
+
+func danglingIn(src *model.Context, o types.Object, depth int) bool {
+	if depth > 32 {
+		return false
+	}
+	switch v := o.(type) {
+	case types.IndirectRef:
+		e, ok := src.Table[int(v.ObjectNumber)]
+		return !ok || !e.Free && e.Object == nil
+	case types.StreamDict:
+		return danglingIn(src, v.Dict, depth)
+	case types.Array:
+		for _, e := range v {
+			if danglingIn(src, e, depth+1) {
+				return true
+			}
+		}
+	case types.Dict:
+		for _, e := range v {
+			if danglingIn(src, e, depth+1) {
+				return true
+			}
+		}
+	}
+	return false
+}

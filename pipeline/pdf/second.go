@@ -173,3 +173,44 @@ func (d *document) picture(ctx context.Context, page, dpi int) ([]byte, error) {
 	}
 	return buf.Bytes(), nil
 }
+
+// repair has PDFium open the file and write a mended copy, into a temporary file
+// that has no name and so cannot be left behind.
+func (d *document) repair(ctx context.Context) (*os.File, int64, error) {
+	r, err := d.secondOpen(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	f, err := os.CreateTemp("", "sohoa-repair-*.pdf")
+	if err != nil {
+		return nil, 0, openError(err)
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		f.Close()
+		return nil, 0, openError(err)
+	}
+	w := &limitedWriter{w: f, left: 2*d.size + 64<<20}
+	if err := r.save(w); err != nil {
+		f.Close()
+		if w.left < 0 {
+			return nil, 0, fmt.Errorf("%w: its copy has no end", errSecondReader)
+		}
+		return nil, 0, fmt.Errorf("%w: %w", errSecondReader, err)
+	}
+	d.spare = append(d.spare, f)
+	return f, w.n, nil
+}
+
+type limitedWriter struct {
+	w       io.Writer
+	left, n int64
+}
+
+func (w *limitedWriter) Write(p []byte) (int, error) {
+	if w.left -= int64(len(p)); w.left < 0 {
+		return 0, io.ErrShortWrite
+	}
+	n, err := w.w.Write(p)
+	w.n += int64(n)
+	return n, err
+}
