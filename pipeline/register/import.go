@@ -1,0 +1,375 @@
+package register
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"strconv"
+
+	"sohoa/dossier"
+	"sohoa/pipeline/sheet"
+)
+
+// BatchSize is the number of rows that go into the ledger in one transaction.
+const BatchSize = 500
+
+// maxErrors is how many row errors are kept; all are counted.
+const maxErrors = 10_000
+
+// Ledger takes the register in. Every call is one transaction.
+type Ledger interface {
+	ImportUnits(ctx context.Context, rows []dossier.Unit) (dossier.ImportOutcome, error)
+	ImportProcedures(ctx context.Context, rows []dossier.Procedure) (dossier.ImportOutcome, error)
+	ImportDossiers(ctx context.Context, rows []dossier.Registered) (dossier.ImportOutcome, error)
+	ImportResults(ctx context.Context, rows []dossier.Result) (dossier.ImportOutcome, error)
+	ImportPortal(ctx context.Context, rows []dossier.PortalFigure) (dossier.ImportOutcome, error)
+	ImportIndicators(ctx context.Context, period string, values map[int]string) error
+	Indicators(ctx context.Context, period string) (map[int]string, error)
+}
+
+// Summary is what became of a file. Rows = New + Changed + Same + Repeated + Bad.
+type Summary struct {
+	Kind     Kind
+	Rows     int // rows that are not empty, without the header
+	New      int
+	Changed  int
+	Same     int
+	Repeated int // good rows passed over because a later good row names the same thing
+	Bad      int // rows refused
+}
+
+// Options of an import.
+type Options struct {
+	Mapping  sheet.Mapping  // headers beyond the built-in ones
+	Progress func(rows int) // called as rows go in; may be nil
+}
+
+// Import brings a register file into the ledger. Where two rows name the same
+// thing the later one counts, so that importing a file again changes nothing.
+// The row errors say what did not go in (the first 10,000 of them) and which
+// columns were passed over; the error, that the import stopped: the batches
+// before it stand, and importing again goes on. A header that will not do is
+// told in row errors, and no row goes in.
+func Import(ctx context.Context, l Ledger, kind Kind, s *sheet.Sheet, o Options) (Summary, []dossier.RowError, error) {
+	im := &importer{ctx: ctx, sum: Summary{Kind: kind}, progress: o.Progress}
+	var err error
+	switch kind {
+	case Units:
+		lines, unknown, e := ReadUnits(s, o.Mapping)
+		err = run(im, lines, unknown, e, func(u dossier.Unit) string { return string(u.Code) },
+			func(lines []Line[dossier.Unit]) error { return importUnits(im, l, s.Name(), lines) }, maxUnits)
+	case Procedures:
+		lines, unknown, e := ReadProcedures(s, o.Mapping)
+		err = run(im, lines, unknown, e, func(p dossier.Procedure) string { return string(p.Code) },
+			into(im, s.Name(), l.ImportProcedures), BatchSize)
+	case Dossiers:
+		lines, unknown, e := ReadDossiers(s, o.Mapping)
+		err = run(im, lines, unknown, e, func(d dossier.Registered) string { return string(d.Code) },
+			into(im, s.Name(), l.ImportDossiers), BatchSize)
+	case Results:
+		lines, unknown, e := ReadResults(s, o.Mapping)
+		err = run(im, lines, unknown, e, func(r dossier.Result) string { return string(r.Unit) + "\x00" + r.Number },
+			into(im, s.Name(), l.ImportResults), BatchSize)
+	case Portal:
+		lines, unknown, e := ReadPortal(s, o.Mapping)
+		err = run(im, lines, unknown, e, func(f dossier.PortalFigure) string {
+			return f.Period + "\x00" + string(f.Unit) + "\x00" + f.Indicator
+		}, into(im, s.Name(), l.ImportPortal), BatchSize)
+	case Indicators:
+		lines, unknown, e := ReadIndicators(s, o.Mapping)
+		err = run(im, lines, unknown, e, func(v IndicatorValue) string { return v.Period + "\x00" + strconv.Itoa(v.Row) },
+			func(lines []Line[IndicatorValue]) error { return importIndicators(im, l, lines) }, BatchSize)
+	default:
+		return im.sum, nil, fmt.Errorf("register: no such register: %q", kind)
+	}
+	return im.sum, im.errs, err
+}
+
+type importer struct {
+	ctx      context.Context
+	sum      Summary
+	errs     []dossier.RowError
+	progress func(int)
+}
+
+func (im *importer) note(e *dossier.RowError) {
+	if len(im.errs) < maxErrors {
+		im.errs = append(im.errs, *e)
+	}
+}
+
+// headerErrors takes the row errors out of what Bind answered; what is left is
+// of the machine.
+func (im *importer) headerErrors(err error) error {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		var rest []error
+		for _, e := range many.Unwrap() {
+			rest = append(rest, im.headerErrors(e))
+		}
+		return errors.Join(rest...)
+	}
+	var bad *dossier.RowError
+	if errors.As(err, &bad) {
+		im.note(bad)
+		return nil
+	}
+	return err
+}
+
+// run reads the lines and hands them on in batches.
+func run[T any](im *importer, lines Lines[T], unknown []*dossier.RowError, header error, key func(T) string, put func([]Line[T]) error, size int) error {
+	if header != nil {
+		return im.headerErrors(header)
+	}
+	for _, e := range unknown {
+		im.note(e)
+	}
+	last, err := repeated(im.ctx, lines, key)
+	if err != nil {
+		return im.headerErrors(err)
+	}
+	batch := make([]Line[T], 0, min(size, BatchSize))
+	badRow := 0
+	flush := func() error {
+		if len(batch) == 0 {
+			return nil
+		}
+		if err := im.ctx.Err(); err != nil {
+			return err
+		}
+		if err := put(batch); err != nil {
+			return err
+		}
+		if im.progress != nil {
+			im.progress(im.sum.Rows)
+		}
+		batch = batch[:0]
+		return nil
+	}
+	for line, err := range lines {
+		var bad *dossier.RowError
+		switch {
+		case errors.As(err, &bad):
+			im.note(bad)
+			if bad.Row != badRow { // a row may have several bad cells
+				badRow = bad.Row
+				im.sum.Rows++
+				im.sum.Bad++
+			}
+			continue
+		case err != nil:
+			return err
+		}
+		im.sum.Rows++
+		if at, ok := last[key(line.Value)]; ok && at != line.Row {
+			im.sum.Repeated++
+			continue
+		}
+		if batch = append(batch, line); len(batch) == size {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	return flush()
+}
+
+// repeated returns, for the keys that more than one good row has, the last of
+// these rows. It reads the lines once, and again only where a key may be there
+// twice; what it holds meanwhile is a bit set, not the keys.
+func repeated[T any](ctx context.Context, lines Lines[T], key func(T) string) (map[string]int, error) {
+	const bits = 1 << 27 // 16 MiB: at ten million rows one key in 200 is looked at twice
+	var set []uint64
+	seed := maphash.MakeSeed()
+	spots := func(k string) (a, b uint64) {
+		h := maphash.String(seed, k)
+		return h % bits, (h >> 32) * 0x9E3779B1 % bits
+	}
+	again := map[uint64]bool{}
+	n := 0
+	for line, err := range lines {
+		if n++; n%1024 == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		var bad *dossier.RowError
+		if errors.As(err, &bad) && bad.Row > 0 {
+			continue
+		}
+		if err != nil { // also a file that proves to be no table: nothing of it goes in
+			return nil, err
+		}
+		if set == nil {
+			set = make([]uint64, bits/64)
+		}
+		k := key(line.Value)
+		a, b := spots(k)
+		if set[a/64]&(1<<(a%64)) != 0 && set[b/64]&(1<<(b%64)) != 0 {
+			again[maphash.String(seed, k)] = true
+		}
+		set[a/64] |= 1 << (a % 64)
+		set[b/64] |= 1 << (b % 64)
+	}
+	if len(again) == 0 {
+		return nil, nil
+	}
+	last, count := map[string]int{}, map[string]int{}
+	for line, err := range lines {
+		if n++; n%1024 == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		var bad *dossier.RowError
+		if errors.As(err, &bad) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if k := key(line.Value); again[maphash.String(seed, k)] {
+			last[k] = line.Row
+			count[k]++
+		}
+	}
+	for k, c := range count {
+		if c < 2 {
+			delete(last, k)
+		}
+	}
+	return last, nil
+}
+
+// into hands a batch to the ledger and maps what it refuses back to rows.
+func into[T any](im *importer, file string, call func(context.Context, []T) (dossier.ImportOutcome, error)) func([]Line[T]) error {
+	return func(lines []Line[T]) error {
+		out, err := call(im.ctx, values(lines))
+		if err != nil {
+			return fmt.Errorf("register: import of %s: %w", im.sum.Kind, err)
+		}
+		im.add(out)
+		return badRows(im, file, lines, out.Bad)
+	}
+}
+
+func values[T any](lines []Line[T]) []T {
+	out := make([]T, len(lines))
+	for i, l := range lines {
+		out[i] = l.Value
+	}
+	return out
+}
+
+func (im *importer) add(out dossier.ImportOutcome) {
+	im.sum.New += out.New
+	im.sum.Changed += out.Changed
+	im.sum.Same += out.Same
+}
+
+func badRows[T any](im *importer, file string, lines []Line[T], bad []dossier.BadRow) error {
+	rows := map[int]bool{}
+	for _, b := range bad {
+		if b.Index < 0 || b.Index >= len(lines) {
+			return fmt.Errorf("register: the ledger refused row %d of a batch of %d", b.Index, len(lines))
+		}
+		rows[b.Index] = true
+		im.note(&dossier.RowError{File: file, Row: lines[b.Index].Row, Column: b.Column, Reason: b.Reason})
+	}
+	im.sum.Bad += len(rows)
+	return nil
+}
+
+// maxUnits bounds the register of units, which is put in order as a whole.
+const maxUnits = 200_000
+
+// importUnits sends parents before their children, wherever they stand in the
+// file, and gives what was refused another try as long as others went in: a
+// successor may come later than the unit it follows.
+func importUnits(im *importer, l Ledger, file string, lines []Line[dossier.Unit]) error {
+	pending := parentsFirst(lines)
+	for {
+		var refused []Line[dossier.Unit]
+		var reasons []dossier.BadRow
+		for from := 0; from < len(pending); from += BatchSize {
+			if err := im.ctx.Err(); err != nil {
+				return err
+			}
+			batch := pending[from:min(from+BatchSize, len(pending))]
+			out, err := l.ImportUnits(im.ctx, values(batch))
+			if err != nil {
+				return fmt.Errorf("register: import of units: %w", err)
+			}
+			im.add(out)
+			at := map[int]int{}
+			for _, b := range out.Bad {
+				if b.Index < 0 || b.Index >= len(batch) {
+					return fmt.Errorf("register: the ledger refused row %d of a batch of %d", b.Index, len(batch))
+				}
+				if _, ok := at[b.Index]; !ok {
+					at[b.Index] = len(refused)
+					refused = append(refused, batch[b.Index])
+				}
+				b.Index = at[b.Index]
+				reasons = append(reasons, b)
+			}
+		}
+		if len(refused) == 0 || len(refused) == len(pending) {
+			return badRows(im, file, refused, reasons)
+		}
+		pending = refused
+	}
+}
+
+func parentsFirst(lines []Line[dossier.Unit]) []Line[dossier.Unit] {
+	at := map[dossier.UnitCode]int{}
+	for i, l := range lines {
+		at[l.Value.Code] = i
+	}
+	out := make([]Line[dossier.Unit], 0, len(lines))
+	done := make([]bool, len(lines))
+	var chain []int
+	for i := range lines {
+		// Up to the first ancestor that is done or not in the file; a circle ends
+		// where it began and is the ledger's to refuse.
+		chain = chain[:0]
+		for j, ok := i, true; ok && !done[j]; j, ok = at[lines[j].Value.Parent] {
+			done[j] = true
+			chain = append(chain, j)
+		}
+		for k := len(chain) - 1; k >= 0; k-- {
+			out = append(out, lines[chain[k]])
+		}
+	}
+	return out
+}
+
+func importIndicators(im *importer, l Ledger, lines []Line[IndicatorValue]) error {
+	periods := map[string]map[int]string{}
+	var order []string
+	for _, line := range lines {
+		v := line.Value
+		if periods[v.Period] == nil {
+			periods[v.Period] = map[int]string{}
+			order = append(order, v.Period)
+		}
+		periods[v.Period][v.Row] = v.Value
+	}
+	for _, p := range order {
+		have, err := l.Indicators(im.ctx, p)
+		if err != nil {
+			return fmt.Errorf("register: import of indicators: %w", err)
+		}
+		if err := l.ImportIndicators(im.ctx, p, periods[p]); err != nil {
+			return fmt.Errorf("register: import of indicators: %w", err)
+		}
+		for row, v := range periods[p] {
+			switch old, ok := have[row]; {
+			case !ok:
+				im.sum.New++
+			case old != v:
+				im.sum.Changed++
+			default:
+				im.sum.Same++
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,281 @@
+package register
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"sohoa/dossier"
+	"sohoa/pipeline/sheet"
+)
+
+// book is a ledger in memory that knows parents and procedures, as the real one
+// does.
+type book struct {
+	units      map[dossier.UnitCode]dossier.Unit
+	procedures map[dossier.ProcedureCode]dossier.Procedure
+	dossiers   map[dossier.Code]dossier.Registered
+	results    map[string]dossier.Result
+	portal     map[string]dossier.PortalFigure
+	indicators map[string]map[int]string
+	batches    []int
+	fail       error
+}
+
+func newBook() *book {
+	return &book{map[dossier.UnitCode]dossier.Unit{}, map[dossier.ProcedureCode]dossier.Procedure{}, map[dossier.Code]dossier.Registered{},
+		map[string]dossier.Result{}, map[string]dossier.PortalFigure{}, map[string]map[int]string{}, nil, nil}
+}
+
+func put[K comparable, V comparable](b *book, m map[K]V, rows []V, key func(V) K, check func(V) string) (out dossier.ImportOutcome, err error) {
+	if b.fail != nil {
+		return out, b.fail
+	}
+	b.batches = append(b.batches, len(rows))
+	seen := map[K]bool{}
+	for i, v := range rows {
+		k := key(v)
+		if seen[k] {
+			return out, fmt.Errorf("a key is twice in one batch")
+		}
+		seen[k] = true
+		if column := check(v); column != "" {
+			out.Bad = append(out.Bad, dossier.BadRow{Index: i, Column: column, Reason: dossier.Text{VI: "không có", EN: "unknown"}})
+			continue
+		}
+		switch old, ok := m[k]; {
+		case !ok:
+			out.New++
+		case old != v:
+			out.Changed++
+		default:
+			out.Same++
+		}
+		m[k] = v
+	}
+	return out, nil
+}
+
+func (b *book) ImportUnits(_ context.Context, rows []dossier.Unit) (dossier.ImportOutcome, error) {
+	return put(b, b.units, rows, func(u dossier.Unit) dossier.UnitCode { return u.Code }, func(u dossier.Unit) string {
+		for _, r := range []struct {
+			column string
+			code   dossier.UnitCode
+		}{{"parent", u.Parent}, {"successor", u.Successor}} {
+			if _, ok := b.units[r.code]; r.code != "" && !ok {
+				return r.column
+			}
+		}
+		return ""
+	})
+}
+
+func (b *book) ImportProcedures(_ context.Context, rows []dossier.Procedure) (dossier.ImportOutcome, error) {
+	return put(b, b.procedures, rows, func(p dossier.Procedure) dossier.ProcedureCode { return p.Code }, func(dossier.Procedure) string { return "" })
+}
+
+func (b *book) ImportDossiers(_ context.Context, rows []dossier.Registered) (dossier.ImportOutcome, error) {
+	return put(b, b.dossiers, rows, func(d dossier.Registered) dossier.Code { return d.Code }, func(d dossier.Registered) string {
+		if d.Unit == "H99" {
+			return "unit"
+		}
+		return ""
+	})
+}
+
+func (b *book) ImportResults(_ context.Context, rows []dossier.Result) (dossier.ImportOutcome, error) {
+	return put(b, b.results, rows, func(r dossier.Result) string { return string(r.Unit) + " " + r.Number }, func(dossier.Result) string { return "" })
+}
+
+func (b *book) ImportPortal(_ context.Context, rows []dossier.PortalFigure) (dossier.ImportOutcome, error) {
+	return put(b, b.portal, rows, func(f dossier.PortalFigure) string { return f.Period + string(f.Unit) + f.Indicator }, func(dossier.PortalFigure) string { return "" })
+}
+
+func (b *book) ImportIndicators(_ context.Context, period string, values map[int]string) error {
+	if b.indicators[period] == nil {
+		b.indicators[period] = map[int]string{}
+	}
+	maps.Copy(b.indicators[period], values)
+	return b.fail
+}
+
+func (b *book) Indicators(_ context.Context, period string) (map[int]string, error) {
+	return b.indicators[period], nil
+}
+
+func open(t testing.TB, text string) *sheet.Sheet {
+	t.Helper()
+	s, err := sheet.Open("file.csv", strings.NewReader(text), int64(len(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func imported(t testing.TB, b *book, kind Kind, text string) (Summary, []dossier.RowError) {
+	t.Helper()
+	sum, bad, err := Import(t.Context(), b, kind, open(t, text), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum.Rows != sum.New+sum.Changed+sum.Same+sum.Repeated+sum.Bad {
+		t.Errorf("the sum does not add up: %+v", sum)
+	}
+	for _, e := range bad {
+		if e.File != "file.csv" || e.Row == 0 || e.Reason.VI == "" || e.Reason.EN == "" {
+			t.Errorf("incomplete: %+v", e)
+		}
+	}
+	return sum, bad
+}
+
+const (
+	unitHeader    = "code,name,level,parent,valid_from,valid_to,successor\n"
+	dossierHeader = "code,unit,procedure,channel,received_at,status,resolved_at,synced_at\n"
+	resultHeader  = "number,unit,authority_level,issued_on,valid_from,valid_to,revoked,name\n"
+)
+
+func TestBadCells(t *testing.T) {
+	for _, c := range []struct {
+		kind     Kind
+		in, want string // places of the errors
+	}{
+		{Units, unitHeader + "H51,Tỉnh,province,,,,\n", ""},
+		{Units, unitHeader + "h51,Tỉnh,Cấp tỉnh,,01/07/2025,,\n", ""},
+		{Units, unitHeader + ",Tỉnh,province,,,,\n", "2 code"},
+		{Units, unitHeader + "H_51,,city,?,2024-02-30,x,!\n", "2 code 2 name 2 level 2 parent 2 valid_from 2 valid_to 2 successor"},
+		{Units, unitHeader + "H51,T,province,H51,2025-07-01,2025-07-01,H51\n", "2 parent 2 successor 2 valid_to"},
+		{Units, "name,level\nT,province\n", "1 code 1 parent 1 valid_from 1 valid_to 1 successor"},
+		{Units, "code,name,level,parent,valid_from,valid_to,successor,code\n", "1 code"},
+		{Procedures, "code,name,returns_document\n1.004946,Cấp giấy,1\n1.004946.000.00.00.H51,Cấp,không\n", ""},
+		{Procedures, "code,name,returns_document\n1004946,Cấp,1\n1.004947,,2\n1.004948,Cấp,\n", "2 code 3 name 3 returns_document 4 returns_document"},
+		{Dossiers, dossierHeader + "H51.04-240830-0001,H51.04,1.004946,2,2024-08-30T08:00:00+07:00,resolved,2024-08-30,\n", ""},
+		{Dossiers, dossierHeader + "000.00.04.H51-200221-00012,H51.04,1.004946,,,received,,\n", ""},
+		{Dossiers, dossierHeader + "H51.04-241330-0001,,1.4,4,yesterday,done,2024-13-01,1\n",
+			"2 code 2 unit 2 procedure 2 channel 2 received_at 2 status 2 resolved_at 2 synced_at"},
+		{Dossiers, dossierHeader + "H51.04-240830-0001,H51.04,1.004946,1,2024-08-30,resolved,2024-08-29,\n", "2 resolved_at"},
+		{Dossiers, dossierHeader + "H51.04-240830-0001,H51.04,1.004946,1,0224-08-30,received,,\n", "2 received_at"},
+		{Dossiers, dossierHeader + "H51.04-240830-0001,H51.04\n", "2 procedure"},
+		{Dossiers, strings.TrimSuffix(dossierHeader, ",synced_at\n") + "\nH51.04-240830-0001,H51.04,1.004946,1,2024-08-30,received,\n", ""},
+		{Results, resultHeader + "12/QĐ-UBND,H51,province,2020-01-02,,,0,\n", ""},
+		{Results, resultHeader + ",H51,department,2020,2021-01-01,2020-01-01,maybe,x\n", "2 number 2 authority_level 2 issued_on 2 revoked 2 valid_to"},
+		{Indicators, "row,period,value\n1,2024-08,\"68,82%\"\n8,08/2024,đạt\n", ""},
+		{Indicators, "row,period,value\n4,2024-08,1\n1,8-2024,\n", "2 row 3 period 3 value"},
+		{Portal, "period,unit,indicator,numerator,denominator\n2024-08,H51,4.2,5,10\n", ""},
+		{Portal, "period,unit,indicator,numerator,denominator\n2024-08,H51,4.9,11,10\n2024-08,H51,4.1,-1,1.5\n", "2 indicator 2 numerator 3 numerator 3 denominator"},
+	} {
+		t.Run(string(c.kind), func(t *testing.T) {
+			_, bad := imported(t, newBook(), c.kind, c.in)
+			var got []string
+			for _, e := range bad {
+				got = append(got, fmt.Sprintf("%d %s", e.Row, e.Column))
+			}
+			if strings.Join(got, " ") != c.want {
+				t.Errorf("%s\ngot  %q\nwant %q", c.in, strings.Join(got, " "), c.want)
+			}
+		})
+	}
+}
+
+func TestImportTwice(t *testing.T) {
+	b := newBook()
+	var text strings.Builder
+	text.WriteString(dossierHeader)
+	const n = 1234
+	for i := range n {
+		fmt.Fprintf(&text, "H51.04-240830-%04d,H51.04,1.004946,%d,2024-08-30T08:00:00+07:00,received,,\n", i, i%3+1)
+	}
+	// The same dossiers again, later in the file, one of them otherwise, one bad.
+	fmt.Fprintf(&text, "H51.04-240830-0000,H51.04,1.004946,3,2024-08-30T08:00:00+07:00,resolved,2024-09-01,\n")
+	fmt.Fprintf(&text, "H51.04-240830-0001,H51.04,1.004946,2,2024-08-30T08:00:00+07:00,received,,\n")
+	fmt.Fprintf(&text, "H51.04-240830-0002,H99,1.004946,2,2024-08-30T08:00:00+07:00,received,,\n")
+	fmt.Fprintf(&text, "H51.04-240830-0003,H51.04,nonsense,2,2024-08-30T08:00:00+07:00,received,,\n")
+
+	sum, bad := imported(t, b, Dossiers, text.String())
+	// 0002's later row is good to read, so it supersedes; the ledger refuses it.
+	if want := (Summary{Dossiers, n + 4, n - 1, 0, 0, 3, 2}); sum != want {
+		t.Errorf("got %+v, want %+v", sum, want)
+	}
+	if len(bad) != 2 || bad[0].Row+bad[1].Row != (n+4)+(n+5) {
+		t.Errorf("bad: %+v", bad)
+	}
+	if b.dossiers["H51.04-240830-0000"].Status != dossier.Resolved {
+		t.Error("the later row did not count")
+	}
+	if max := slices.Max(b.batches); max > BatchSize {
+		t.Errorf("a batch of %d", max)
+	}
+	sum, _ = imported(t, b, Dossiers, text.String())
+	if want := (Summary{Dossiers, n + 4, 0, 0, n - 1, 3, 2}); sum != want {
+		t.Errorf("again: got %+v, want %+v", sum, want)
+	}
+}
+
+// Parents, children and successors in any order, over several batches.
+func TestUnitsInAnyOrder(t *testing.T) {
+	var lines []string
+	for i := range 1200 {
+		lines = append(lines, fmt.Sprintf("H51.%d.9,Xã,commune,H51.%d,,2025-07-01,H51.%d.8\n", i, i, (i+1)%1200))
+		lines = append(lines, fmt.Sprintf("H51.%d.8,Xã mới,commune,H51,2025-07-01,,\n", i))
+		lines = append(lines, fmt.Sprintf("H51.%d,Huyện,district,H51,,,\n", i))
+	}
+	lines = append(lines, "H51,Tỉnh,province,,,,\n", "H51.X,Xã,commune,H77,,,\n", "H51.X.1,Xã,commune,H51.X,,,\n")
+	b := newBook()
+	sum, bad := imported(t, b, Units, unitHeader+strings.Join(lines, ""))
+	if sum.New != 3601 || sum.Bad != 2 {
+		t.Errorf("%+v", sum)
+	}
+	for _, e := range bad {
+		if e.Column != "parent" || e.Row < 3603 {
+			t.Errorf("%+v", e)
+		}
+	}
+}
+
+func TestNothingPersonalIsRepeated(t *testing.T) {
+	const secret = "Nguyễn Văn Bí Mật 079123456789"
+	for kind, text := range map[Kind]string{
+		Units:      unitHeader + strings.Repeat(secret+",", 6) + secret + "\n",
+		Procedures: "code,name,returns_document\n" + secret + "," + secret + "," + secret + "\n",
+		Dossiers:   dossierHeader + strings.Repeat(secret+",", 7) + secret + "\n",
+		Results:    resultHeader + strings.Repeat(secret+",", 7) + secret + "\n" + secret + strings.Repeat("x", 200) + ",H51,province,,,,,\n",
+		Indicators: "row,period,value\n" + secret + "," + secret + "," + secret + "\n",
+		Portal:     "period,unit,indicator,numerator,denominator\n" + strings.Repeat(secret+",", 4) + secret + "\n",
+	} {
+		_, bad := imported(t, newBook(), kind, text)
+		if len(bad) == 0 {
+			t.Errorf("%s: nothing refused", kind)
+		}
+		for _, e := range bad {
+			if s := fmt.Sprintf("%+v %v", e, &e); strings.Contains(s, "Bí Mật") || strings.Contains(s, "0791") {
+				t.Errorf("%s: %s", kind, s)
+			}
+		}
+	}
+	// A file without a header: what stands in its first row is not repeated.
+	_, bad := imported(t, newBook(), Results, secret+",H51,province,,,,,x\n")
+	for _, e := range bad {
+		if strings.Contains(fmt.Sprintf("%+v", e), "Bí Mật") {
+			t.Error(e)
+		}
+	}
+}
+
+func TestFaultsAreOurs(t *testing.T) {
+	b := newBook()
+	b.fail = errors.New("database is away")
+	text := dossierHeader + "H51.04-240830-0001,H51.04,1.004946,2,2024-08-30,received,,\n"
+	if _, _, err := Import(t.Context(), b, Dossiers, open(t, text), Options{}); !errors.Is(err, b.fail) {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := Import(ctx, newBook(), Dossiers, open(t, text), Options{}); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
