@@ -128,7 +128,7 @@ func (p *picture) check(limit int64) error {
 			return errCut
 		}
 	case "FlateDecode":
-		want := int64((p.width*p.bits*max(p.colours, 1)+7)/8) * int64(p.height)
+		want := int64((p.width*p.bits*p.samples+7)/8) * int64(p.height)
 		got, err := inflates(raw, limit)
 		if got < want && (err == nil || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)) {
 			return errCut
@@ -137,7 +137,7 @@ func (p *picture) check(limit int64) error {
 			return errBad
 		}
 	case "":
-		if want := int64((p.width*p.bits*max(p.colours, 1)+7)/8) * int64(p.height); int64(len(raw)) < want {
+		if want := int64((p.width*p.bits*p.samples+7)/8) * int64(p.height); int64(len(raw)) < want {
 			return errCut
 		}
 	}

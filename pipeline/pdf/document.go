@@ -19,7 +19,9 @@ type document struct {
 	setup setup
 	note  func(pages int) // tells the parent how many pages there are
 
-	media   string         // as sniffed; set by inspect
+	media   string      // as sniffed; "" where it is nothing we take
+	bytes   io.ReaderAt // the file, with a header before it where it has lost its own
+	length  int64
 	src     *model.Context // what the first reader made of a PDF; nil where it cannot read it
 	raw     io.ReaderAt    // the bytes src was read from: the file, or the second reader's mended copy
 	rawSize int64
@@ -44,7 +46,17 @@ func openDocument(path string, s setup, note func(int)) (*document, error) {
 		f.Close()
 		return nil, fmt.Errorf("not a regular file")
 	}
-	return &document{f: f, size: st.Size(), setup: s, note: note}, nil
+	d := &document{f: f, size: st.Size(), setup: s, note: note, bytes: f, length: st.Size()}
+	head := make([]byte, min(d.size, pdfHeaderWithin+8))
+	if _, err := f.ReadAt(head, 0); err != nil && err != io.EOF {
+		f.Close()
+		return nil, openError(err)
+	}
+	d.media, _, _ = Sniff(head)
+	if d.media == "application/pdf" && lostHeader(head) {
+		d.bytes, d.length = headed(f, d.size)
+	}
+	return d, nil
 }
 
 // openError drops the path, in which a person's file name may stand.
@@ -81,20 +93,14 @@ func (d *document) inspect(ctx context.Context, q wireQuestion) (dossier.Verdict
 		return dossier.Verdict{}, reject(dossier.TooLarge,
 			fmt.Sprintf("%d MB, tối đa %d MB", d.size>>20, max>>20), fmt.Sprintf("%d MB, at most %d MB", d.size>>20, max>>20), nil)
 	}
-	head := make([]byte, min(d.size, pdfHeaderWithin+8))
-	if _, err := d.f.ReadAt(head, 0); err != nil && err != io.EOF {
-		return dossier.Verdict{}, openError(err)
-	}
-	media, _, ok := Sniff(head)
-	if !ok {
+	if d.media == "" {
 		return dossier.Verdict{}, reject(dossier.NotADocument, "", "", nil)
 	}
-	d.media = media
 	var (
 		v   dossier.Verdict
 		err error
 	)
-	if media == "application/pdf" {
+	if d.media == "application/pdf" {
 		v, err = d.inspectPDF(ctx, q)
 	} else {
 		v, err = d.inspectImage(ctx, q)
@@ -107,4 +113,26 @@ func (d *document) inspect(ctx context.Context, q wireQuestion) (dossier.Verdict
 // reject is dossier.Reject with the detail in both languages.
 func reject(r dossier.Reason, vi, en string, err error) *dossier.Rejection {
 	return dossier.Reject(r, dossier.Text{VI: vi, EN: en}, err)
+}
+
+const header = "%PDF-1.4\n"
+
+// headed is a file with a PDF header put before it. What it says of offsets is
+// wrong by the header's length then; both readers find the objects all the same.
+func headed(f io.ReaderAt, size int64) (io.ReaderAt, int64) {
+	return prefixed{f}, size + int64(len(header))
+}
+
+type prefixed struct{ r io.ReaderAt }
+
+func (p prefixed) ReadAt(b []byte, at int64) (int, error) {
+	n := 0
+	if at < int64(len(header)) {
+		n = copy(b, header[at:])
+		if n == len(b) {
+			return n, nil
+		}
+	}
+	m, err := p.r.ReadAt(b[n:], at+int64(n)-int64(len(header)))
+	return n + m, err
 }

@@ -26,14 +26,14 @@ func (d *document) inspectPDF(ctx context.Context, q wireQuestion) (dossier.Verd
 	if q.Profile.MaxPages > 0 {
 		limit = min(limit, q.Profile.MaxPages)
 	}
-	src, err := firstReader(io.NewSectionReader(d.f, 0, d.size), d.setup.Limits)
+	src, err := firstReader(io.NewSectionReader(d.bytes, 0, d.length), d.setup.Limits)
 	var pages []page
 	if err == nil {
 		pages, err = pageTree(src, limit)
 	}
 	switch {
 	case err == nil:
-		d.src, d.raw, d.rawSize = src, d.f, d.size
+		d.src, d.raw, d.rawSize = src, d.bytes, d.length
 		return d.judge(ctx, q, pages, end, nil)
 	case final(err):
 		return dossier.Verdict{}, refusal(err, limit)

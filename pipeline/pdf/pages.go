@@ -142,7 +142,8 @@ type picture struct {
 	height   int
 	bits     int
 	mask     bool // a stencil
-	colours  int  // components: 1, 3, 4; 0: not known
+	samples  int  // of a pixel in the data; 0: not known
+	colours  int  // that they make
 	filter   string
 	stream   *types.StreamDict
 	fault    error // what its completeness check found; nil: complete
@@ -376,9 +377,9 @@ func (w *walker) describe(sd *types.StreamDict, res types.Dict, num int) *pictur
 		pic.filter = sd.FilterPipeline[n-1].Name
 	}
 	if pic.mask {
-		pic.bits, pic.colours = 1, 1
+		pic.bits, pic.samples, pic.colours = 1, 1, 1
 	} else {
-		pic.colours = w.components(d["ColorSpace"], res, 0)
+		pic.samples, pic.colours = w.components(d["ColorSpace"], res, 0)
 	}
 	if pic.bits == 0 && (pic.filter == "CCITTFaxDecode" || pic.filter == "JBIG2Decode") {
 		pic.bits = 1
@@ -386,7 +387,7 @@ func (w *walker) describe(sd *types.StreamDict, res types.Dict, num int) *pictur
 	if sm, ok := lookStream(w.src, d["SMask"]); ok {
 		if ref, ok := d["SMask"].(types.IndirectRef); !ok || int(ref.ObjectNumber) != num {
 			pic.softMask = &picture{stream: sm, width: lookInt(w.src, sm.Dict["Width"]), height: lookInt(w.src, sm.Dict["Height"]),
-				bits: lookInt(w.src, sm.Dict["BitsPerComponent"]), colours: 1}
+				bits: lookInt(w.src, sm.Dict["BitsPerComponent"]), samples: 1, colours: 1}
 			if n := len(sm.FilterPipeline); n > 0 {
 				pic.softMask.filter = sm.FilterPipeline[n-1].Name
 			}
@@ -395,53 +396,54 @@ func (w *walker) describe(sd *types.StreamDict, res types.Dict, num int) *pictur
 	return pic
 }
 
-// components is how many colours a colour space has: an indexed one has those of
-// its base; 0 where it cannot be told.
-func (w *walker) components(o types.Object, res types.Dict, depth int) int {
+// components is how many samples a pixel of a colour space has and how many
+// colours they make: one sample of an indexed space picks a colour of its base.
+// Zeros where it cannot be told.
+func (w *walker) components(o types.Object, res types.Dict, depth int) (samples, colours int) {
 	if depth > 4 {
-		return 0
+		return 0, 0
 	}
+	same := func(n int) (int, int) { return n, n }
 	switch cs := look(w.src, o).(type) {
 	case types.Name:
-		switch cs {
-		case "DeviceGray", "CalGray", "G":
-			return 1
-		case "DeviceRGB", "CalRGB", "RGB", "Lab":
-			return 3
-		case "DeviceCMYK", "CMYK":
-			return 4
+		if n, ok := deviceSpaces[string(cs)]; ok {
+			return same(n)
 		}
 		if v, ok := lookDict(w.src, res["ColorSpace"])[string(cs)]; ok {
 			return w.components(v, nil, depth+1)
 		}
 	case types.Array:
 		if len(cs) == 0 {
-			return 0
+			return 0, 0
 		}
-		switch lookName(w.src, cs[0]) {
-		case "DeviceGray", "CalGray", "G":
-			return 1
-		case "DeviceRGB", "CalRGB", "RGB", "Lab":
-			return 3
-		case "DeviceCMYK", "CMYK":
-			return 4
+		family := lookName(w.src, cs[0])
+		if n, ok := deviceSpaces[family]; ok {
+			return same(n)
+		}
+		if len(cs) < 2 {
+			return 0, 0
+		}
+		switch family {
 		case "ICCBased":
-			if len(cs) > 1 {
-				return lookInt(w.src, lookDict(w.src, cs[1])["N"])
-			}
+			return same(lookInt(w.src, lookDict(w.src, cs[1])["N"]))
 		case "Indexed", "I":
-			if len(cs) > 1 {
-				return w.components(cs[1], res, depth+1)
-			}
+			_, colours = w.components(cs[1], res, depth+1)
+			return 1, colours
 		case "Separation":
-			return 1
+			return same(1)
 		case "DeviceN":
-			if len(cs) > 1 {
-				return len(lookArray(w.src, cs[1]))
-			}
+			return same(len(lookArray(w.src, cs[1])))
 		}
 	}
-	return 0
+	return 0, 0
+}
+
+// deviceSpaces are the colour spaces whose name tells their components, with the
+// short names of inline images.
+var deviceSpaces = map[string]int{
+	"DeviceGray": 1, "CalGray": 1, "G": 1,
+	"DeviceRGB": 3, "CalRGB": 3, "RGB": 3, "Lab": 3,
+	"DeviceCMYK": 4, "CMYK": 4,
 }
 
 // inlineImage reads BI … ID … EI.
@@ -475,7 +477,7 @@ func (w *walker) inlineImage(l *lexer, res types.Dict, g graphics, p page, f *pa
 			pic.mask = string(t.text) == "true"
 		case "CS", "ColorSpace":
 			if pic.colours == 0 {
-				pic.colours = w.components(types.Name(t.text), res, 0)
+				pic.samples, pic.colours = w.components(types.Name(t.text), res, 0)
 			}
 		case "F", "Filter":
 			filters++
@@ -483,11 +485,11 @@ func (w *walker) inlineImage(l *lexer, res types.Dict, g graphics, p page, f *pa
 		key = ""
 	}
 	if pic.mask {
-		pic.bits, pic.colours = 1, 1
+		pic.bits, pic.samples, pic.colours = 1, 1, 1
 	}
 	length := -1
-	if filters == 0 && pic.width > 0 && pic.height > 0 && pic.colours > 0 && pic.width < 1<<20 && pic.height < 1<<20 {
-		length = (pic.width*pic.bits*pic.colours + 7) / 8 * pic.height
+	if filters == 0 && pic.width > 0 && pic.height > 0 && pic.samples > 0 && pic.width < 1<<20 && pic.height < 1<<20 {
+		length = (pic.width*pic.bits*pic.samples + 7) / 8 * pic.height
 	}
 	l.inlineData(length)
 	w.inline = append(w.inline, pic)

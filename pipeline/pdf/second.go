@@ -125,7 +125,7 @@ const maxPicturePixels = 24 << 20
 // second returns PDFium with the document open.
 func (d *document) secondOpen(ctx context.Context) (*secondReader, error) {
 	if d.second == nil {
-		r, err := startSecond(ctx, io.NewSectionReader(d.f, 0, d.size), d.size, d.setup)
+		r, err := startSecond(ctx, io.NewSectionReader(d.bytes, 0, d.length), d.length, d.setup)
 		if err != nil {
 			return nil, err
 		}

@@ -3,6 +3,7 @@ package pdf
 import (
 	"bytes"
 	"encoding/binary"
+	"regexp"
 )
 
 // pdfHeaderWithin is how far into a file a PDF header may stand: readers have
@@ -32,10 +33,18 @@ func Sniff(head []byte) (mediaType, ext string, ok bool) {
 	if len(head) > pdfHeaderWithin {
 		head = head[:pdfHeaderWithin]
 	}
-	if bytes.Contains(head, []byte("%PDF-")) {
+	if bytes.Contains(head, []byte("%PDF-")) || lostHeader(head) {
 		return "application/pdf", ".pdf", true
 	}
 	return "", "", false
+}
+
+var firstObject = regexp.MustCompile(`^%[^\n\r]{0,64}[\r\n](?:%[^\n\r]{0,64}[\r\n]|\s)*[0-9]{1,10} [0-9]{1,5} obj\b`)
+
+// lostHeader reports whether these are the first bytes of a PDF whose header is
+// misspelt or lost: comments, then an object. Other readers open such files.
+func lostHeader(head []byte) bool {
+	return !bytes.Contains(head, []byte("%PDF-")) && firstObject.Match(head)
 }
 
 // heic reports whether the brands of an ISO base media file name HEIC or HEIF.
