@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"sohoa/dossier"
+	"sohoa/pipeline/pdf/signature"
 )
 
 // inspectPDF judges a PDF.
@@ -19,7 +20,7 @@ func (d *document) inspectPDF(ctx context.Context, q wireQuestion) (dossier.Verd
 	if err != nil {
 		return dossier.Verdict{}, err
 	}
-	if d.signed, err = detectSigned(d.f, d.size); err != nil {
+	if d.signed, err = signature.Detect(d.f, d.size); err != nil {
 		return dossier.Verdict{}, fmt.Errorf("looking for signatures: %w", err)
 	}
 	limit := d.setup.Limits.Pages
@@ -61,7 +62,7 @@ func (d *document) inspectPDF(ctx context.Context, q wireQuestion) (dossier.Verd
 	}
 	switch {
 	case err == nil:
-		d.src, d.raw, d.rawSize = src, repaired, size
+		d.src, d.raw, d.rawSize, d.mended = src, repaired, size, true
 		return d.judge(ctx, q, pages, end, found)
 	case final(err):
 		return dossier.Verdict{}, refusal(err, limit)
@@ -142,6 +143,7 @@ func (d *document) judge(ctx context.Context, q wireQuestion, pages []page, end 
 	colour(&v, facts, q.Profile)
 
 	if kinds := activeContent(src); len(kinds) > 0 {
+		d.active = true
 		what := joinKinds(kinds)
 		if !d.signed && q.Profile.ActiveContent == dossier.RejectActive {
 			return v, reject(dossier.ActiveContent, what, what, nil)
@@ -353,22 +355,6 @@ func pageSize(p page) string {
 		}
 	}
 	return fmt.Sprintf("%.0f×%.0f mm", w*25.4/72, h*25.4/72)
-}
-
-// detectSigned looks for the marks of a signature in the raw bytes.
-func detectSigned(r io.ReaderAt, size int64) (bool, error) {
-	const chunk = 1 << 20
-	buf := make([]byte, min(size, chunk)+16)
-	for at := int64(0); at < size; at += chunk {
-		n, err := r.ReadAt(buf, at)
-		if err != nil && err != io.EOF {
-			return false, openError(err)
-		}
-		if bytes.Contains(buf[:n], []byte("/ByteRange")) {
-			return true, nil
-		}
-	}
-	return false, nil
 }
 
 func (d *document) signatures(ctx context.Context, q wireQuestion, v *dossier.Verdict) error {

@@ -1,15 +1,23 @@
 package pdf
 
 import (
+	"bufio"
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
 
 	"sohoa/dossier"
+	"sohoa/pipeline/pdf/pdfa"
 )
 
-// normalise writes the archival copy.
+// normalise writes the archival copy of a file that inspect has accepted. A
+// signed file is refused whatever was asked.
 func (d *document) normalise(ctx context.Context, q wireQuestion, out string, label Label) (Copy, error) {
 	if !d.judged {
-		// A fresh child has not seen it.
+		// A fresh child has not seen the file, or it was rejected.
 		if _, err := d.inspect(ctx, q); err != nil {
 			return Copy{}, err
 		}
@@ -17,5 +25,49 @@ func (d *document) normalise(ctx context.Context, q wireQuestion, out string, la
 	if d.signed {
 		return Copy{}, ErrSigned
 	}
-	return Copy{Conforms: dossier.AsOriginal}, nil
+	asOriginal := Copy{Conforms: dossier.AsOriginal, Findings: []dossier.Finding{{Flag: dossier.NotConvertible}}}
+	if d.media == "application/pdf" && d.src == nil {
+		return asOriginal, nil // only the second reader understands it
+	}
+	f, err := os.OpenFile(out, os.O_CREATE|os.O_RDWR|os.O_TRUNC, 0o600)
+	if err != nil {
+		return Copy{}, openError(err)
+	}
+	made, err := d.write(ctx, f, q, label)
+	if cerr := f.Close(); err == nil && cerr != nil {
+		err = openError(cerr)
+	}
+	if err == nil {
+		return made, nil
+	}
+	if rerr := os.Remove(out); rerr != nil {
+		return Copy{}, errors.Join(openError(rerr), err)
+	}
+	if errors.Is(err, pdfa.ErrNotConvertible) {
+		asOriginal.Findings[0].Detail.EN = strings.TrimPrefix(err.Error(), pdfa.ErrNotConvertible.Error()+": ")
+		return asOriginal, nil
+	}
+	return Copy{}, fmt.Errorf("writing the copy: %w", err)
+}
+
+// write writes the copy to f and has it checked: nothing is called PDF/A before
+// the rules have been read against the written bytes.
+func (d *document) write(ctx context.Context, f *os.File, q wireQuestion, label Label) (Copy, error) {
+	w := bufio.NewWriterSize(f, 1<<16)
+	l := pdfa.Label{Title: label.Title, Dossier: label.Dossier, DocumentID: label.DocumentID, At: label.At}
+	res, err := pdfa.FromPDF(ctx, d.src, io.NewSectionReader(d.raw, 0, d.rawSize), w, l)
+	if err != nil {
+		return Copy{}, err
+	}
+	if err := w.Flush(); err != nil {
+		return Copy{}, openError(err)
+	}
+	c := Copy{Conforms: dossier.PDFA2b, Size: res.Size, SHA256: dossier.Digest(res.SHA256), Findings: res.Findings}
+	if d.active {
+		c.Findings = append(c.Findings, dossier.Finding{Flag: dossier.ActiveContentGone})
+	}
+	if d.mended {
+		c.Findings = append(c.Findings, dossier.Finding{Flag: dossier.Repaired})
+	}
+	return c, nil
 }

@@ -1,0 +1,90 @@
+package pdf_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"sohoa/dossier"
+	"sohoa/internal/testneed"
+	"sohoa/pipeline/pdf"
+)
+
+func TestNormalise(t *testing.T) {
+	dir := testneed.Shared(t, "scans")
+	pool := newPool(t, pdf.Options{})
+	label := pdf.Label{Title: "Đơn đề nghị", Dossier: "H51.04-240830-0001", DocumentID: "0192", At: time.Date(2024, 8, 30, 1, 2, 3, 0, time.UTC)}
+	for _, name := range []string{"c200_01p_01.pdf", "c200_03p_04.pdf", "g4_05p_24.pdf"} {
+		t.Run(name, func(t *testing.T) {
+			var outs [2][]byte
+			for i := range outs {
+				s, err := pool.Open(t.Context(), filepath.Join(dir, name))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer s.Close()
+				if _, err := s.Inspect(t.Context(), pdf.Question{Kind: dossier.Component}); err != nil {
+					t.Fatal(err)
+				}
+				out := filepath.Join(t.TempDir(), "copy.pdf")
+				c, err := s.Normalise(t.Context(), out, label)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if c.Conforms != dossier.PDFA2b {
+					t.Fatalf("a plain scan became %+v", c)
+				}
+				if outs[i], err = os.ReadFile(out); err != nil {
+					t.Fatal(err)
+				}
+				sum := sha256.Sum256(outs[i])
+				if c.Size != int64(len(outs[i])) || string(c.SHA256) != hex.EncodeToString(sum[:]) {
+					t.Errorf("size and digest are not those of the file: %+v", c)
+				}
+				s.Close()
+			}
+			if !bytes.Equal(outs[0], outs[1]) {
+				t.Error("the same file and label gave different bytes")
+			}
+		})
+	}
+}
+
+// TestSignedIsNotRewritten asks for a copy of a file that bears a signature.
+func TestSignedIsNotRewritten(t *testing.T) {
+	dir := testneed.Shared(t, "scans")
+	b, err := os.ReadFile(filepath.Join(dir, "g4_02p_22.pdf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What no scanner writes and every signature has.
+	path := filepath.Join(t.TempDir(), "signed.pdf")
+	b = append(b, "\n% /Type /Sig /ByteRange [0 1 2 3] /Contents <00>\n%%EOF\n"...)
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pool := newPool(t, pdf.Options{Children: 1})
+	s, err := pool.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if _, err := s.Normalise(t.Context(), filepath.Join(t.TempDir(), "x.pdf"), pdf.Label{}); err == nil {
+		t.Error("a copy before the verdict")
+	}
+	if _, err := s.Inspect(t.Context(), pdf.Question{Kind: dossier.Component}); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "copy.pdf")
+	if _, err := s.Normalise(t.Context(), out, pdf.Label{}); !errors.Is(err, pdf.ErrSigned) {
+		t.Errorf("got %v, want ErrSigned", err)
+	}
+	if _, err := os.Stat(out); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("something was written: %v", err)
+	}
+}
