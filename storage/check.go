@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"mime"
 	"strings"
 	"unicode/utf8"
 )
@@ -12,6 +11,13 @@ import (
 // ErrNested: the key lies below an object, or is a folder of other objects. S3
 // itself would allow it, but a folder and several S3 servers cannot hold both.
 var ErrNested = errors.New("storage: the key lies below an object or is itself a folder of objects")
+
+// ErrDenied: the store refuses because a right is missing. A person has to grant
+// it; the text says which.
+var ErrDenied = errors.New("storage: a right is missing")
+
+// DefaultContentType is what an object has that was put without a content type.
+const DefaultContentType = "application/octet-stream"
 
 // MaxMeta is the most bytes of metadata an object may carry, keys and values as
 // they are sent: the limit of S3, which every backend keeps so that an archive
@@ -48,7 +54,8 @@ func (i Info) Check() error {
 
 // EncodeMeta writes a metadata value in the ASCII that an HTTP header carries.
 // Plain values stay as they are; others become RFC 2047 words, which is also
-// how Amazon S3 shows them, so that other clients can read them.
+// how Amazon S3 shows them, so that other clients can read them. An encoded value
+// always begins with a word, and never holds plain text beside words.
 func EncodeMeta(v string) string {
 	if plain(v) {
 		return v
@@ -69,19 +76,6 @@ func EncodeMeta(v string) string {
 		}
 		b.WriteByte(' ')
 	}
-}
-
-// DecodeMeta reads what EncodeMeta wrote; what it cannot read, such as a value
-// that another client set, it returns as it is.
-func DecodeMeta(s string) string {
-	if plain(s) {
-		return s
-	}
-	v, err := new(mime.WordDecoder).DecodeHeader(s)
-	if err != nil || !utf8.ValidString(v) {
-		return s
-	}
-	return v
 }
 
 // plain: survives a header unchanged, and cannot be taken for an encoded word.

@@ -209,6 +209,9 @@ func (s *Store) describe(f *os.File, key storage.Key) (storage.Info, error) {
 		}
 	}
 	info.SHA256, info.ContentType, info.Meta = about.SHA256, about.ContentType, about.Meta
+	if info.ContentType == "" {
+		info.ContentType = storage.DefaultContentType
+	}
 	return info, nil
 }
 

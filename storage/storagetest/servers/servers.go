@@ -1,0 +1,186 @@
+// Package servers starts the real S3 servers that the tests run against, MinIO
+// and versitygw, on free loopback ports: one process of each for a test binary,
+// which ends with it.
+package servers
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sohoa/internal/testneed"
+)
+
+const (
+	accessKey = "sohoa-test"
+	secretKey = "sohoa-test-secret"
+	how       = "run `make tools`, which runs scripts/test-servers.sh"
+)
+
+// MinIO returns the address and the root credentials of a running MinIO.
+func MinIO(t testing.TB) (endpoint, access, secret string) {
+	t.Helper()
+	program := testneed.Tool(t, "minio", how)
+	addr, err := minioServer.start(func(dir string, port string) *exec.Cmd {
+		return MinIOCommand(program, dir, "127.0.0.1:"+port)
+	}, "http", "/minio/health/live")
+	if err != nil {
+		t.Fatalf("starting minio: %v", err)
+	}
+	return "http://" + addr, accessKey, secretKey
+}
+
+// Versity returns the address and the root credentials of a running versitygw.
+func Versity(t testing.TB) (endpoint, access, secret string) {
+	t.Helper()
+	program := testneed.Tool(t, "versitygw", how)
+	addr, err := versityServer.start(func(dir string, port string) *exec.Cmd {
+		cmd := exec.Command(program, "--port", "127.0.0.1:"+port, "--access", accessKey, "--secret", secretKey,
+			"--quiet", "--keep-alive", "--health", "/health", "posix", "--versioning-dir", filepath.Join(dir, "versions"), filepath.Join(dir, "data"))
+		cmd.Env = []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH")}
+		return cmd
+	}, "http", "/health")
+	if err != nil {
+		t.Fatalf("starting versitygw: %v", err)
+	}
+	return "http://" + addr, accessKey, secretKey
+}
+
+// MinIOCommand is the command of a MinIO server that keeps its data below dir,
+// with a key for server-side encryption. Further arguments go before the folder.
+func MinIOCommand(program, dir, addr string, args ...string) *exec.Cmd {
+	args = append([]string{"server", "--quiet", "--anonymous", "--address", addr, "--console-address", "127.0.0.1:0"}, args...)
+	cmd := exec.Command(program, append(args, filepath.Join(dir, "data"))...)
+	cmd.Env = []string{
+		"HOME=" + dir,
+		"PATH=" + os.Getenv("PATH"),
+		"MINIO_ROOT_USER=" + accessKey,
+		"MINIO_ROOT_PASSWORD=" + secretKey,
+		"MINIO_BROWSER=off",
+		"MINIO_UPDATE=off",
+		"MINIO_CI_CD=1", // or it refuses a folder on the system's disk
+		"MINIO_DOMAIN=localhost",
+		"MINIO_KMS_SECRET_KEY=sohoa-test-key:" + "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+	}
+	return cmd
+}
+
+var (
+	minioServer   process
+	versityServer process
+)
+
+// process is a server shared by the tests of a binary.
+type process struct {
+	once sync.Once
+	addr string
+	err  error
+}
+
+func (p *process) start(command func(dir, port string) *exec.Cmd, scheme, health string) (string, error) {
+	p.once.Do(func() {
+		var dir string
+		if dir, p.err = os.MkdirTemp("", "sohoa-server-*"); p.err != nil {
+			return
+		}
+		// Between finding a free port and the server taking it someone else may.
+		for range 3 {
+			if p.addr, p.err = launch(command, dir, scheme, health); p.err == nil {
+				return
+			}
+		}
+		p.err = errors.Join(p.err, os.RemoveAll(dir))
+	})
+	return p.addr, p.err
+}
+
+func launch(command func(dir, port string) *exec.Cmd, dir, scheme, health string) (string, error) {
+	for _, sub := range []string{"data", "versions"} {
+		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
+			return "", err
+		}
+	}
+	port, err := FreePort()
+	if err != nil {
+		return "", err
+	}
+	cmd := command(dir, port)
+	log := filepath.Join(dir, "log")
+	stop, err := Guard(cmd, dir, log)
+	if err != nil {
+		return "", err
+	}
+	addr := "127.0.0.1:" + port
+	if err := Wait(http.DefaultClient, scheme+"://"+addr+health); err != nil {
+		out, rerr := os.ReadFile(log)
+		stop()
+		return "", errors.Join(fmt.Errorf("%w; it said: %s", err, out), rerr)
+	}
+	return addr, nil
+}
+
+// Guard starts the command so that it ends when this process does, however that
+// ends, and then its folder is removed: a shell waits for the end of its
+// standard input, which is a pipe that nobody but us holds open. stop does the
+// same at once.
+func Guard(cmd *exec.Cmd, dir, log string) (stop func(), err error) {
+	const script = `log=$1; dir=$2; shift 2
+"$@" >"$log" 2>&1 </dev/null &
+pid=$!
+cat >/dev/null
+kill -9 $pid 2>/dev/null
+wait $pid 2>/dev/null
+rm -rf "$dir"`
+	shell := exec.Command("sh", append([]string{"-c", script, "sh", log, dir}, cmd.Args...)...)
+	shell.Env = cmd.Env
+	in, err := shell.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := shell.Start(); err != nil {
+		return nil, err
+	}
+	var once sync.Once
+	return func() {
+		once.Do(func() {
+			_ = in.Close()
+			_ = shell.Wait() // its exit code is rm's
+		})
+	}, nil
+}
+
+// FreePort finds a loopback port that is free at this moment.
+func FreePort() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, errors.Join(err, l.Close())
+}
+
+// Wait asks the address until it answers below 500, for at most a minute.
+func Wait(c *http.Client, url string) error {
+	var last error
+	for range 600 {
+		resp, err := c.Get(url)
+		if err == nil {
+			_ = resp.Body.Close()
+			if resp.StatusCode < 500 {
+				return nil
+			}
+			err = fmt.Errorf("it answers %s", strings.TrimSpace(resp.Status))
+		}
+		last = err
+		time.Sleep(100 * time.Millisecond)
+	}
+	return fmt.Errorf("the server did not come up: %w", last)
+}
