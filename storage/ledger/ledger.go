@@ -20,6 +20,8 @@ import (
 	"github.com/pressly/goose/v3/lock"
 	"github.com/rs/zerolog"
 	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"sohoa/tally"
 )
 
 //go:embed migrations
@@ -191,7 +193,7 @@ func (l *Ledger) Migrate(ctx context.Context) error {
 	if err := l.queue.migrate(ctx); err != nil {
 		return fmt.Errorf("migrate the queue: %w", err)
 	}
-	return nil
+	return l.addSeries(ctx, tally.AllSeries())
 }
 
 // querier is what reading needs; *sql.DB, *sql.Conn and *sql.Tx have it.
@@ -261,11 +263,15 @@ func (l *Ledger) update(ctx context.Context, f func(ctx context.Context, t *tx) 
 	}
 }
 
-// passing reports whether the database has undone the transaction for reasons
-// that pass: a deadlock or a conflict of serialisation.
+// errRaced: somebody else entered a row in between; the transaction is undone
+// and finds the row when it is tried again.
+var errRaced = errors.New("ledger: another writer was faster")
+
+// passing reports whether the transaction is undone for reasons that pass: a
+// deadlock, a conflict of serialisation, a lost race.
 func passing(err error) bool {
 	var pe *pgconn.PgError
-	return errors.As(err, &pe) && (pe.Code == "40001" || pe.Code == "40P01")
+	return errors.Is(err, errRaced) || errors.As(err, &pe) && (pe.Code == "40001" || pe.Code == "40P01")
 }
 
 func (l *Ledger) updateOnce(ctx context.Context, f func(ctx context.Context, t *tx) error) error {

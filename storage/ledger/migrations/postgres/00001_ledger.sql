@@ -17,12 +17,12 @@ CREATE TABLE unit (
     PRIMARY KEY (code, valid_from)
 );
 
--- settled is 0 while dossiers may still carry what the procedure said before.
+-- unsettled counts the changes that dossiers may not have followed yet.
 CREATE TABLE procedure (
     code             TEXT COLLATE "C" PRIMARY KEY,
     name             TEXT NOT NULL,
     returns_document SMALLINT NOT NULL,
-    settled          SMALLINT NOT NULL
+    unsettled        SMALLINT NOT NULL
 );
 
 -- known is 0 for a dossier that documents name and the register does not: it

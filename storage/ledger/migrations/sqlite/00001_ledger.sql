@@ -17,12 +17,12 @@ CREATE TABLE unit (
     PRIMARY KEY (code, valid_from)
 ) WITHOUT ROWID;
 
--- settled is 0 while dossiers may still carry what the procedure said before.
+-- unsettled counts the changes that dossiers may not have followed yet.
 CREATE TABLE procedure (
     code             TEXT PRIMARY KEY,
     name             TEXT NOT NULL,
     returns_document INTEGER NOT NULL,
-    settled          INTEGER NOT NULL
+    unsettled        INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 -- known is 0 for a dossier that documents name and the register does not: it

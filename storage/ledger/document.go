@@ -1,0 +1,426 @@
+package ledger
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"sohoa/dossier"
+	"sohoa/tally"
+)
+
+// Why a document has no file any more.
+const (
+	deletedByOrder = 1
+	lostItsSource  = 2 // the document it reuses was deleted by order
+)
+
+// paperRow is a document as the ledger has it.
+type paperRow struct {
+	id         string
+	same       sql.NullString
+	state      dossier.State
+	intake     dossier.Intake
+	verdict    string // the record or the refusal
+	replacedBy string
+	deleted    int64
+	fault      string
+	job        int64
+}
+
+const documentColumns = `id, same, state, intake, verdict, replaced_by, deleted, fault, job`
+
+func scanDocument(r interface{ Scan(...any) error }) (*paperRow, error) {
+	var d paperRow
+	var intake string
+	if err := r.Scan(&d.id, &d.same, &d.state, &intake, &d.verdict, &d.replacedBy, &d.deleted, &d.fault, &d.job); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal([]byte(intake), &d.intake); err != nil {
+		return nil, fmt.Errorf("intake of document %s: %w", d.id, err)
+	}
+	return &d, nil
+}
+
+func (d *paperRow) standing() (dossier.Standing, error) {
+	s := dossier.Standing{Intake: d.intake, State: d.state, Fault: d.fault, ReplacedBy: d.replacedBy, Deleted: d.deleted != 0}
+	var err error
+	switch d.state {
+	case dossier.Stored:
+		s.Record = new(dossier.Record)
+		err = json.Unmarshal([]byte(d.verdict), s.Record)
+	case dossier.Refused:
+		s.Refusal = new(dossier.Refusal)
+		err = json.Unmarshal([]byte(d.verdict), s.Refusal)
+	}
+	if err != nil {
+		return dossier.Standing{}, fmt.Errorf("verdict of document %s: %w", d.id, err)
+	}
+	return s, nil
+}
+
+// document returns a document, or dossier.ErrUnknownDocument.
+func document(ctx context.Context, q querier, suffix, where string, args ...any) (*paperRow, error) {
+	d, err := scanDocument(q.QueryRowContext(ctx, `SELECT `+documentColumns+` FROM document WHERE `+where+suffix, args...))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, dossier.ErrUnknownDocument
+	}
+	if err != nil {
+		return nil, fmt.Errorf("document: %w", err)
+	}
+	return d, nil
+}
+
+// fingerprint is the same for what is the same document: the bytes, what they
+// belong to, the kind, the paper and what it replaces.
+func fingerprint(s dossier.Slip, digest dossier.Digest) string {
+	parts := []string{string(digest), string(s.Kind), string(s.Dossier), string(s.Paper), s.Replaces}
+	if s.Kind == dossier.ResultInForce {
+		parts = append(parts, string(s.Unit), fold(s.Number))
+	}
+	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
+	return hex.EncodeToString(sum[:])
+}
+
+// Seen answers the first standing of the same bytes for the same dossier, kind
+// and paper (and what they replace), where there is one.
+func (l *Ledger) Seen(ctx context.Context, slip dossier.Slip, digest dossier.Digest) (dossier.Standing, bool, error) {
+	st, err := again(ctx, l.read, fingerprint(slip, digest))
+	if errors.Is(err, dossier.ErrUnknownDocument) {
+		return dossier.Standing{}, false, nil
+	}
+	return st, err == nil, err
+}
+
+func again(ctx context.Context, q querier, same string) (dossier.Standing, error) {
+	d, err := document(ctx, q, "", `same = $1`, same)
+	if err != nil {
+		return dossier.Standing{}, err
+	}
+	st, err := d.standing()
+	st.Again = true
+	return st, err
+}
+
+// subject is what a document belongs to, locked: a dossier or a result in force.
+type subject struct {
+	dossier *entry
+	result  *legacy
+}
+
+func (t *tx) hold(ctx context.Context, s dossier.Slip) (subject, error) {
+	if s.Kind == dossier.ResultInForce {
+		k := resultKey{s.Unit, fold(s.Number)}
+		if k.unit == "" || k.number == "" {
+			return subject{}, errors.New("ledger: a result in force without unit or number")
+		}
+		held, err := t.holdResults(ctx, []resultKey{k})
+		return subject{result: held[k]}, err
+	}
+	if s.Dossier == "" {
+		return subject{}, errors.New("ledger: a document without a dossier")
+	}
+	held, err := t.holdDossiers(ctx, []dossier.Code{s.Dossier})
+	return subject{dossier: held[s.Dossier]}, err
+}
+
+// count brings what the document belongs to, and the tallies, up to its
+// documents.
+func (t *tx) count(ctx context.Context, s subject) error {
+	var before, after []tally.Cell
+	var err error
+	if s.result != nil {
+		before, after, err = t.refreshResult(ctx, s.result)
+	} else {
+		before, after, err = t.refresh(ctx, map[dossier.Code]*entry{s.dossier.Code: s.dossier})
+	}
+	if err != nil {
+		return err
+	}
+	return t.add(ctx, tally.Diff(before, after))
+}
+
+// Receive records the intake and queues its job, both or neither. When these
+// bytes had already been received for the same dossier, kind and paper (and what
+// they replace), nothing is written and the first standing is returned with
+// Again set.
+//
+// Errors about the slip: dossier.ErrPaperTaken, ErrUnknownDocument,
+// ErrNotReplaceable, ErrUnknownUnit.
+func (l *Ledger) Receive(ctx context.Context, in dossier.Intake) (dossier.Standing, error) {
+	var st dossier.Standing
+	err := l.update(ctx, func(ctx context.Context, t *tx) (err error) {
+		st, err = t.receive(ctx, in)
+		return err
+	})
+	if err != nil {
+		return dossier.Standing{}, fmt.Errorf("receive: %w", err)
+	}
+	return st, nil
+}
+
+func (t *tx) receive(ctx context.Context, in dossier.Intake) (dossier.Standing, error) {
+	s := in.Slip
+	if s.Kind == dossier.ResultInForce {
+		known, err := knownUnits(ctx, t, []dossier.UnitCode{s.Unit})
+		if err != nil {
+			return dossier.Standing{}, err
+		}
+		if !known[s.Unit] {
+			return dossier.Standing{}, dossier.ErrUnknownUnit
+		}
+	}
+	// Whoever else hands in something for this dossier waits here, so that what
+	// is looked up below stays true.
+	if _, err := t.hold(ctx, s); err != nil {
+		return dossier.Standing{}, err
+	}
+	same := fingerprint(s, in.Original.SHA256)
+	st, err := again(ctx, t, same)
+	if !errors.Is(err, dossier.ErrUnknownDocument) {
+		return st, err
+	}
+	if s.Replaces != "" {
+		if err := t.replaceable(ctx, s); err != nil {
+			return dossier.Standing{}, err
+		}
+	}
+	if s.Paper != "" {
+		var n int
+		if err := t.QueryRowContext(ctx, `SELECT COUNT(*) FROM document WHERE dossier = $1 AND dossier <> '' AND kind = $2 AND paper = $3
+			AND state <> 'rejected' AND replaced_by = '' AND deleted = 0 AND id <> $4`,
+			string(s.Dossier), string(s.Kind), string(s.Paper), s.Replaces).Scan(&n); err != nil {
+			return dossier.Standing{}, fmt.Errorf("look for the paper: %w", err)
+		}
+		if n > 0 {
+			return dossier.Standing{}, dossier.ErrPaperTaken
+		}
+	}
+	if s.Reuses != "" {
+		src, err := document(ctx, t, t.forShare(), `id = $1`, s.Reuses)
+		if err != nil {
+			return dossier.Standing{}, err
+		}
+		if src.state != dossier.Stored || src.deleted != 0 {
+			return dossier.Standing{}, dossier.ErrUnknownDocument
+		}
+	}
+	job, err := t.l.queue.insert(ctx, t, in.ID, s.Door)
+	if err != nil {
+		return dossier.Standing{}, fmt.Errorf("queue: %w", err)
+	}
+	if err := t.insertDocument(ctx, in, same, dossier.Pending, job); err != nil {
+		return dossier.Standing{}, err
+	}
+	return dossier.Standing{Intake: in, State: dossier.Pending}, nil
+}
+
+// replaceable answers ErrUnknownDocument or ErrNotReplaceable unless the
+// document to replace is in force, belongs to the same, and is being replaced by
+// nobody else.
+func (t *tx) replaceable(ctx context.Context, s dossier.Slip) error {
+	old, err := document(ctx, t, t.forUpdate(), `id = $1`, s.Replaces)
+	if err != nil {
+		return err
+	}
+	o := old.intake.Slip
+	switch {
+	case old.state != dossier.Stored, old.deleted != 0, old.replacedBy != "",
+		o.Kind != s.Kind, o.Dossier != s.Dossier,
+		s.Kind == dossier.ResultInForce && (o.Unit != s.Unit || fold(o.Number) != fold(s.Number)):
+		return dossier.ErrNotReplaceable
+	}
+	var n int
+	if err := t.QueryRowContext(ctx, `SELECT COUNT(*) FROM document WHERE replaces = $1 AND replaces <> '' AND state IN ('pending', 'faulted')`,
+		s.Replaces).Scan(&n); err != nil {
+		return fmt.Errorf("look for other replacements: %w", err)
+	}
+	if n > 0 {
+		return dossier.ErrNotReplaceable
+	}
+	return nil
+}
+
+func (t *tx) insertDocument(ctx context.Context, in dossier.Intake, same string, state dossier.State, job int64) error {
+	intake, err := json.Marshal(in)
+	if err != nil {
+		return fmt.Errorf("write the intake: %w", err)
+	}
+	s := in.Slip
+	number := ""
+	if s.Kind == dossier.ResultInForce {
+		number = fold(s.Number)
+	}
+	// A rebuild may meet the same fingerprint twice; the first keeps it.
+	_, err = t.Exec(ctx, `INSERT INTO document (id, same, state, kind, dossier, unit, number_key, paper, sha256, replaces, reuses,
+			replaced_by, deleted, counts, personal, legal, received_at, job, fault, intake, verdict)
+		VALUES ($1, CASE WHEN EXISTS (SELECT 1 FROM document WHERE same = $2) THEN NULL ELSE $2 END,
+			$3, $4, $5, $6, $7, $8, $9, $10, $11, '', 0, 0, $12, 0, $13, $14, '', $15, '')`,
+		in.ID, same, string(state), string(s.Kind), string(s.Dossier), string(s.Unit), number, string(s.Paper),
+		string(in.Original.SHA256), s.Replaces, s.Reuses, bit(s.PersonalStore), micros(in.ReceivedAt), job, string(intake))
+	if err != nil {
+		return fmt.Errorf("enter the document: %w", err)
+	}
+	return nil
+}
+
+// Settle enters the record: document, dossier, tallies, the document it
+// replaces and, when ctx is a job's, the job's end, all or nothing. A record
+// that has been entered already changes nothing. A record whose intake the
+// ledger does not have (a rebuild from the archive) is entered whole.
+func (l *Ledger) Settle(ctx context.Context, rec dossier.Record) error {
+	verdict, err := json.Marshal(rec)
+	if err != nil {
+		return fmt.Errorf("settle: write the record: %w", err)
+	}
+	in := dossier.Intake{ID: rec.ID, Slip: rec.Slip, Original: rec.Original, ReceivedAt: rec.ReceivedAt}
+	err = l.update(ctx, func(ctx context.Context, t *tx) error {
+		subject, d, err := t.open(ctx, in)
+		if err != nil {
+			return err
+		}
+		switch d.state {
+		case dossier.Stored:
+			return l.queue.complete(ctx, t)
+		case dossier.Refused:
+			return fmt.Errorf("document %s: a record for what was rejected", rec.ID)
+		}
+		replacedBy, err := t.replacement(ctx, rec.ID)
+		if err != nil {
+			return err
+		}
+		if rec.Slip.Reuses != "" && d.deleted == 0 {
+			src, err := document(ctx, t, t.forShare(), `id = $1`, rec.Slip.Reuses)
+			switch {
+			case err == nil && src.deleted != 0:
+				d.deleted = lostItsSource
+			case err != nil && !errors.Is(err, dossier.ErrUnknownDocument): // in a rebuild the source may come later
+				return err
+			}
+		}
+		counts := d.deleted == 0 && replacedBy == ""
+		legal := rec.Verdict.LegalValue
+		if _, err := t.Exec(ctx, `UPDATE document SET state = 'stored', verdict = $1, fault = '', legal = $2, counts = $3, replaced_by = $4, deleted = $5 WHERE id = $6`,
+			string(verdict), bit(legal), bit(counts), replacedBy, d.deleted, rec.ID); err != nil {
+			return fmt.Errorf("enter the record: %w", err)
+		}
+		if rec.Slip.Replaces != "" {
+			if _, err := t.Exec(ctx, `UPDATE document SET replaced_by = $1, counts = 0 WHERE id = $2 AND replaced_by = ''`,
+				rec.ID, rec.Slip.Replaces); err != nil {
+				return fmt.Errorf("replace the document: %w", err)
+			}
+		}
+		if err := t.count(ctx, subject); err != nil {
+			return err
+		}
+		return l.queue.complete(ctx, t)
+	})
+	if err != nil {
+		return fmt.Errorf("settle: %w", err)
+	}
+	return nil
+}
+
+// Refuse enters a refusal in the same way. It counts for nothing.
+func (l *Ledger) Refuse(ctx context.Context, ref dossier.Refusal) error {
+	verdict, err := json.Marshal(ref)
+	if err != nil {
+		return fmt.Errorf("refuse: write the refusal: %w", err)
+	}
+	in := dossier.Intake{ID: ref.ID, Slip: ref.Slip, Original: ref.Original, ReceivedAt: ref.ReceivedAt}
+	err = l.update(ctx, func(ctx context.Context, t *tx) error {
+		_, d, err := t.open(ctx, in)
+		if err != nil {
+			return err
+		}
+		switch d.state {
+		case dossier.Refused:
+			return l.queue.complete(ctx, t)
+		case dossier.Stored:
+			return fmt.Errorf("document %s: a refusal for what is stored", ref.ID)
+		}
+		if _, err := t.Exec(ctx, `UPDATE document SET state = 'rejected', verdict = $1, fault = '' WHERE id = $2`, string(verdict), ref.ID); err != nil {
+			return fmt.Errorf("enter the refusal: %w", err)
+		}
+		return l.queue.complete(ctx, t)
+	})
+	if err != nil {
+		return fmt.Errorf("refuse: %w", err)
+	}
+	return nil
+}
+
+// open locks what the document belongs to and the document, which it enters
+// where the ledger does not have it.
+func (t *tx) open(ctx context.Context, in dossier.Intake) (subject, *paperRow, error) {
+	s, err := t.hold(ctx, in.Slip)
+	if err != nil {
+		return subject{}, nil, err
+	}
+	d, err := document(ctx, t, t.forUpdate(), `id = $1`, in.ID)
+	if errors.Is(err, dossier.ErrUnknownDocument) {
+		if err := t.insertDocument(ctx, in, fingerprint(in.Slip, in.Original.SHA256), dossier.Pending, 0); err != nil {
+			return subject{}, nil, err
+		}
+		d, err = document(ctx, t, "", `id = $1`, in.ID)
+	}
+	return s, d, err
+}
+
+// replacement returns the stored document that replaces this one: in a rebuild
+// it may have been entered first.
+func (t *tx) replacement(ctx context.Context, id string) (string, error) {
+	var by string
+	err := t.QueryRowContext(ctx, `SELECT COALESCE(MIN(id), '') FROM document WHERE replaces = $1 AND replaces <> '' AND state = 'stored'`, id).Scan(&by)
+	if err != nil {
+		return "", fmt.Errorf("look for a replacement: %w", err)
+	}
+	return by, nil
+}
+
+// Standing answers where the intake stands, or dossier.ErrUnknownDocument.
+func (l *Ledger) Standing(ctx context.Context, id string) (dossier.Standing, error) {
+	d, err := document(ctx, l.read, "", `id = $1`, id)
+	if err != nil {
+		return dossier.Standing{}, err
+	}
+	return d.standing()
+}
+
+// Document is Standing under the name by which readers ask.
+func (l *Ledger) Document(ctx context.Context, id string) (dossier.Standing, error) {
+	return l.Standing(ctx, id)
+}
+
+// Documents returns the documents of a dossier, the oldest first, whatever their
+// state.
+func (l *Ledger) Documents(ctx context.Context, code dossier.Code) ([]dossier.Standing, error) {
+	return l.standings(ctx, `dossier = $1 AND dossier <> '' ORDER BY received_at, id`, string(code))
+}
+
+// DocumentsOfResult returns the documents of a result in force.
+func (l *Ledger) DocumentsOfResult(ctx context.Context, unit dossier.UnitCode, number string) ([]dossier.Standing, error) {
+	return l.standings(ctx, `unit = $1 AND number_key = $2 AND number_key <> '' ORDER BY received_at, id`, string(unit), fold(number))
+}
+
+func (l *Ledger) standings(ctx context.Context, where string, args ...any) ([]dossier.Standing, error) {
+	var out []dossier.Standing
+	err := query(ctx, l.read, `SELECT `+documentColumns+` FROM document WHERE `+where, args, func(r *sql.Rows) error {
+		d, err := scanDocument(r)
+		if err != nil {
+			return err
+		}
+		st, err := d.standing()
+		out = append(out, st)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("documents: %w", err)
+	}
+	return out, nil
+}

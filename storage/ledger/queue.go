@@ -1,0 +1,348 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"sohoa/dossier"
+)
+
+// Names of the two queues. Counters have workers of their own, so that a paper
+// somebody is still holding never waits for a backfill.
+const (
+	counterQueue = "counter"
+	bulkQueue    = "bulk"
+)
+
+// place is where a door's jobs queue: the queue and the priority in it.
+func place(d dossier.Door) (queue string, priority int) {
+	switch d {
+	case dossier.DoorHot:
+		return bulkQueue, 1
+	case dossier.DoorBackfill:
+		return bulkQueue, 2
+	}
+	return counterQueue, 1
+}
+
+// queue is what the ledger asks of the jobs engine, which differs by database
+// only in the type of its transactions.
+type queue interface {
+	migrate(ctx context.Context) error
+	// insert queues a document's job in the transaction.
+	insert(ctx context.Context, t *tx, id string, door dossier.Door) (job int64, err error)
+	// complete ends the job that ctx is of, if it is of one, in the transaction.
+	complete(ctx context.Context, t *tx) error
+	// start begins to work; stop drains: it waits for what runs, or ends it when
+	// its context does.
+	start(ctx context.Context, o WorkOptions, work func(ctx context.Context, job *rivertype.JobRow, id string) error) (stop func(context.Context) error, err error)
+}
+
+// WorkOptions say how intakes are worked. The zero value works.
+type WorkOptions struct {
+	Workers     int           // for each of the two queues; 0: 2
+	Timeout     time.Duration // of one try; 0: 10 minutes
+	MaxAttempts int           // 0: 8
+	// Backoff is the pause before the next try, after the attempt-th failed; nil:
+	// 1 s, 5 s, 25 s … at most 15 minutes.
+	Backoff func(attempt int) time.Duration
+	// Drain bounds how long Work waits, once its context has ended, for what
+	// runs; then it is cancelled and comes back later. 0: Timeout.
+	Drain time.Duration
+	// Describe makes what an operator may read of a fault, which must hold no
+	// personal data; nil: the text of the error, which by the rule of the house
+	// holds none.
+	Describe func(error) string
+	// Hook is told "work" before an intake is handled, "done" or "failed" after;
+	// nil: nobody is.
+	Hook func(event string)
+}
+
+func (o WorkOptions) withDefaults() WorkOptions {
+	o.Workers = cmp.Or(o.Workers, 2)
+	o.Timeout = cmp.Or(o.Timeout, 10*time.Minute)
+	o.MaxAttempts = cmp.Or(o.MaxAttempts, 8)
+	o.Drain = cmp.Or(o.Drain, o.Timeout)
+	if o.Backoff == nil {
+		o.Backoff = func(attempt int) time.Duration {
+			pause := time.Second
+			for range min(attempt-1, 10) {
+				pause *= 5
+			}
+			return min(pause, 15*time.Minute)
+		}
+	}
+	if o.Describe == nil {
+		o.Describe = func(err error) string { return err.Error() }
+	}
+	if o.Hook == nil {
+		o.Hook = func(string) {}
+	}
+	return o
+}
+
+// Work hands every queued intake to handle, until ctx ends and what runs is
+// finished. Several processes may work at once.
+//
+// The context handle gets carries the job: [Ledger.Settle] and [Ledger.Refuse]
+// under it end the job in their own transaction. An error, or a panic, is a
+// fault: the intake is tried again after a growing pause, and after the last try
+// it is Faulted and waits for [Ledger.Replay]. A process that dies leaves its
+// intakes to the others, so handle may see one twice and must be idempotent.
+func (l *Ledger) Work(ctx context.Context, o WorkOptions, handle func(ctx context.Context, in dossier.Intake) error) error {
+	o = o.withDefaults()
+	work := func(ctx context.Context, job *rivertype.JobRow, id string) error {
+		o.Hook("work")
+		err := l.handle(ctx, id, handle)
+		if err == nil {
+			o.Hook("done")
+			return nil
+		}
+		o.Hook("failed")
+		text := shorten(o.Describe(err))
+		last := job.Attempt >= o.MaxAttempts
+		l.log.Warn().Str("document", id).Int("attempt", job.Attempt).Bool("last", last).Str("fault", text).Msg("an intake failed")
+		if last {
+			// If this is lost, sweep finds the discarded job and does the same.
+			fctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+			defer cancel()
+			if ferr := l.fault(fctx, id, text); ferr != nil {
+				l.log.Error().Err(ferr).Str("document", id).Msg("a fault could not be entered")
+			}
+		}
+		return errors.New(text)
+	}
+	if err := l.SettleProcedures(ctx); err != nil {
+		return fmt.Errorf("work: %w", err)
+	}
+	stop, err := l.queue.start(context.WithoutCancel(ctx), o, work)
+	if err != nil {
+		return fmt.Errorf("work: %w", err)
+	}
+	sweep := time.NewTicker(time.Minute)
+	defer sweep.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			dctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.Drain)
+			defer cancel()
+			if err := stop(dctx); err != nil {
+				return fmt.Errorf("work: stop: %w", err)
+			}
+			return nil
+		case <-sweep.C:
+			if err := l.sweep(ctx); err != nil && ctx.Err() == nil {
+				l.log.Warn().Err(err).Msg("looking for abandoned intakes failed")
+			}
+		}
+	}
+}
+
+func (l *Ledger) handle(ctx context.Context, id string, handle func(ctx context.Context, in dossier.Intake) error) (err error) {
+	d, err := document(ctx, l.read, "", `id = $1`, id)
+	if err != nil {
+		return err
+	}
+	if d.state != dossier.Pending { // done by somebody who lived just long enough
+		return nil
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			l.log.Error().Str("document", id).Bytes("stack", debug.Stack()).Msg("an intake panicked")
+			err = fmt.Errorf("panic: %T", p)
+		}
+	}()
+	return handle(ctx, d.intake)
+}
+
+// fault marks the intake as one that needs an operator.
+func (l *Ledger) fault(ctx context.Context, id, text string) error {
+	return l.update(ctx, func(ctx context.Context, t *tx) error {
+		_, err := t.Exec(ctx, `UPDATE document SET state = 'faulted', fault = $1 WHERE id = $2 AND state = 'pending'`, text, id)
+		return err
+	})
+}
+
+// sweep marks as faulted what lost its last try together with the process that
+// made it.
+func (l *Ledger) sweep(ctx context.Context) error {
+	return l.update(ctx, func(ctx context.Context, t *tx) error {
+		_, err := t.Exec(ctx, `UPDATE document SET state = 'faulted', fault = $1 WHERE state = 'pending' AND state IN ('pending', 'faulted')
+			AND job IN (SELECT id FROM river_job WHERE state IN ('discarded', 'cancelled'))`,
+			"the process ended during the last try")
+		return err
+	})
+}
+
+// shorten keeps a message to what a person reads.
+func shorten(s string) string {
+	const most = 500
+	if len(s) <= most {
+		return s
+	}
+	cut := most
+	for cut > 0 && s[cut]&0xC0 == 0x80 {
+		cut--
+	}
+	return s[:cut] + "…"
+}
+
+// Fault is an intake in the failure inbox.
+type Fault struct {
+	ID         string
+	Unit       dossier.UnitCode
+	Dossier    dossier.Code
+	Kind       dossier.Kind
+	ReceivedAt time.Time
+	Message    string
+}
+
+// Faulted lists the failure inbox, the oldest first: of the units given, or of
+// all where units is nil. limit bounds it; 0 is 1,000.
+func (l *Ledger) Faulted(ctx context.Context, units []dossier.UnitCode, limit int) ([]Fault, error) {
+	if units != nil && len(units) == 0 {
+		return nil, nil
+	}
+	where, args := "", []any{cmp.Or(limit, 1000)}
+	if units != nil {
+		text, more := in("unit", 2, units)
+		where, args = " AND "+text, append(args, more...)
+	}
+	var out []Fault
+	err := query(ctx, l.read, `SELECT id, unit, dossier, kind, received_at, fault FROM document WHERE state = 'faulted'`+where+` ORDER BY received_at, id LIMIT $1`, args,
+		func(r *sql.Rows) error {
+			var f Fault
+			var at int64
+			err := r.Scan(&f.ID, &f.Unit, &f.Dossier, &f.Kind, &at, &f.Message)
+			f.ReceivedAt = instant(at)
+			out = append(out, f)
+			return err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("failure inbox: %w", err)
+	}
+	return out, nil
+}
+
+// Replay puts a faulted intake back into the queue. One that is not faulted is
+// left alone; dossier.ErrUnknownDocument where there is none.
+func (l *Ledger) Replay(ctx context.Context, id string) error {
+	err := l.update(ctx, func(ctx context.Context, t *tx) error {
+		d, err := document(ctx, t, t.forUpdate(), `id = $1`, id)
+		if err != nil || d.state != dossier.Faulted {
+			return err
+		}
+		job, err := l.queue.insert(ctx, t, id, d.intake.Slip.Door)
+		if err != nil {
+			return err
+		}
+		_, err = t.Exec(ctx, `UPDATE document SET state = 'pending', fault = '', job = $1 WHERE id = $2`, job, id)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("replay: %w", err)
+	}
+	return nil
+}
+
+// QueueStats is the queue at a glance.
+type QueueStats struct {
+	Pending int           // queued, waiting for a retry, or running
+	Running int           // of these, being worked
+	Faulted int           // in the failure inbox
+	Oldest  time.Duration // age of the oldest pending intake; 0: none
+}
+
+// QueueStats reads the queue.
+func (l *Ledger) QueueStats(ctx context.Context) (QueueStats, error) {
+	var s QueueStats
+	var oldest int64
+	err := l.read.QueryRowContext(ctx, `SELECT
+		COALESCE(SUM(CASE WHEN state = 'pending' THEN 1 ELSE 0 END), 0),
+		COALESCE(SUM(CASE WHEN state = 'faulted' THEN 1 ELSE 0 END), 0),
+		COALESCE(MIN(CASE WHEN state = 'pending' THEN received_at END), 0)
+		FROM document WHERE state IN ('pending', 'faulted')`).Scan(&s.Pending, &s.Faulted, &oldest)
+	if err != nil {
+		return s, fmt.Errorf("queue: %w", err)
+	}
+	if err := l.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM river_job WHERE state = 'running'`).Scan(&s.Running); err != nil {
+		return s, fmt.Errorf("queue: %w", err)
+	}
+	if oldest != 0 {
+		s.Oldest = max(0, l.now().Sub(instant(oldest)))
+	}
+	return s, nil
+}
+
+// kick wakes the workers of this process for the queues, after the commit that
+// filled them.
+func (l *Ledger) kick(queues []string) {
+	if len(queues) == 0 {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for c := range l.kicks {
+		for _, q := range queues {
+			select {
+			case c <- q:
+			default: // many kicks wait already; and the workers also poll
+			}
+		}
+	}
+}
+
+func (l *Ledger) subscribe() (c chan string, cancel func()) {
+	c = make(chan string, 64)
+	l.mu.Lock()
+	l.kicks[c] = struct{}{}
+	l.mu.Unlock()
+	return c, func() {
+		l.mu.Lock()
+		delete(l.kicks, c)
+		l.mu.Unlock()
+	}
+}
+
+// intakeJob is what the queue keeps of an intake: no more than its id, so that
+// the queue's tables hold nothing personal.
+type intakeJob struct {
+	ID string `json:"id"`
+}
+
+func (intakeJob) Kind() string { return "intake" }
+
+type jobKey struct{}
+
+// retries is the pause between tries.
+type retries func(attempt int) time.Duration
+
+func (r retries) NextRetry(job *rivertype.JobRow) time.Time {
+	return time.Now().Add(max(r(job.Attempt), time.Millisecond))
+}
+
+// worker runs a job of River.
+type worker struct {
+	river.WorkerDefaults[intakeJob]
+	work func(ctx context.Context, job *rivertype.JobRow, id string) error
+}
+
+func (w *worker) Work(ctx context.Context, job *river.Job[intakeJob]) error {
+	return w.work(context.WithValue(ctx, jobKey{}, job), job.JobRow, job.Args.ID)
+}
+
+// quiet is River's own log: only what it calls an error, without its texts of
+// job errors, which Work logs itself.
+func quiet() *slog.Logger {
+	return slog.New(slog.NewTextHandler(io.Discard, nil))
+}

@@ -1,0 +1,186 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/riverqueue/river/rivermigrate"
+	"github.com/riverqueue/river/rivertype"
+
+	"sohoa/dossier"
+)
+
+// riverQueue is River over one database.
+type riverQueue[TTx any] struct {
+	l      *Ledger
+	driver riverdriver.Driver[TTx]
+	client *river.Client[TTx] // inserts only
+	of     func(*tx) TTx
+	done   func(ctx context.Context, t TTx, job *river.Job[intakeJob]) error
+}
+
+func (l *Ledger) openQueue() error {
+	if l.pool == nil {
+		d := &sqliteDriver{riversqlite.New(l.write), l}
+		return openRiver(l, d, func(t *tx) *sql.Tx { return t.sql },
+			func(ctx context.Context, t *sql.Tx, job *river.Job[intakeJob]) error {
+				_, err := river.JobCompleteTx[*sqliteDriver](ctx, t, job)
+				return err
+			})
+	}
+	return openRiver(l, riverpgxv5.New(l.pool), func(t *tx) pgx.Tx { return t.pgx },
+		func(ctx context.Context, t pgx.Tx, job *river.Job[intakeJob]) error {
+			_, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, t, job)
+			return err
+		})
+}
+
+func openRiver[TTx any](l *Ledger, d riverdriver.Driver[TTx], of func(*tx) TTx, done func(context.Context, TTx, *river.Job[intakeJob]) error) error {
+	q := &riverQueue[TTx]{l: l, driver: d, of: of, done: done}
+	var err error
+	// The cooldown also limits how often an insert is announced to the workers of
+	// other processes; they poll besides.
+	if q.client, err = river.NewClient(d, &river.Config{Logger: quiet(), FetchCooldown: time.Millisecond}); err != nil {
+		return fmt.Errorf("open the queue: %w", err)
+	}
+	l.queue = q
+	return nil
+}
+
+func (q *riverQueue[TTx]) migrate(ctx context.Context) error {
+	m, err := rivermigrate.New(q.driver, &rivermigrate.Config{Logger: quiet()})
+	if err != nil {
+		return err
+	}
+	_, err = m.Migrate(ctx, rivermigrate.DirectionUp, nil)
+	return err
+}
+
+func (q *riverQueue[TTx]) insert(ctx context.Context, t *tx, id string, door dossier.Door) (int64, error) {
+	name, priority := place(door)
+	// How many tries there are, the workers say: River's own limit is out of reach.
+	r, err := q.client.InsertTx(ctx, q.of(t), intakeJob{id}, &river.InsertOpts{Queue: name, Priority: priority, MaxAttempts: mostAttempts})
+	if err != nil {
+		return 0, err
+	}
+	t.queued = append(t.queued, name)
+	return r.Job.ID, nil
+}
+
+const mostAttempts = 100
+
+func (q *riverQueue[TTx]) complete(ctx context.Context, t *tx) error {
+	job, ok := ctx.Value(jobKey{}).(*river.Job[intakeJob])
+	if !ok {
+		return nil
+	}
+	// A job that is gone was completed and cleaned away by somebody else.
+	if err := q.done(ctx, q.of(t), job); err != nil && !errors.Is(err, rivertype.ErrNotFound) {
+		return fmt.Errorf("complete the job: %w", err)
+	}
+	return nil
+}
+
+func (q *riverQueue[TTx]) start(ctx context.Context, o WorkOptions, work func(context.Context, *rivertype.JobRow, string) error) (func(context.Context) error, error) {
+	workers := river.NewWorkers()
+	if err := river.AddWorkerSafely(workers, &worker{work: func(ctx context.Context, job *rivertype.JobRow, id string) error {
+		err := work(ctx, job, id)
+		if err != nil && job.Attempt >= o.MaxAttempts {
+			return river.JobCancel(err)
+		}
+		return err
+	}}); err != nil {
+		return nil, err
+	}
+	client, err := river.NewClient(q.driver, &river.Config{
+		Logger:      quiet(),
+		Workers:     workers,
+		RetryPolicy: retries(o.Backoff),
+		JobTimeout:  o.Timeout,
+		// A process that died is waited for only a little longer than a try may take.
+		RescueStuckJobsAfter:        o.Timeout + time.Minute,
+		CompletedJobRetentionPeriod: time.Hour,
+		FetchCooldown:               time.Millisecond,
+		FetchPollInterval:           250 * time.Millisecond,
+		Queues: map[string]river.QueueConfig{
+			counterQueue: {MaxWorkers: o.Workers},
+			bulkQueue:    {MaxWorkers: o.Workers},
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := client.Start(ctx); err != nil {
+		return nil, err
+	}
+	return func(dctx context.Context) error {
+		err := client.Stop(dctx)
+		if dctx.Err() == nil {
+			return err
+		}
+		hctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+		defer cancel()
+		return client.StopAndCancel(hctx)
+	}, nil
+}
+
+// sqliteDriver is River's driver with a listener that hears of this process's
+// own commits at once. River's own polls a table every 50 ms through the one
+// writing connection; workers of other processes on the same file poll the jobs.
+type sqliteDriver struct {
+	*riversqlite.Driver
+	l *Ledger
+}
+
+// SupportsListenNotify: no rows are written to announce a job.
+func (d *sqliteDriver) SupportsListenNotify() bool { return false }
+
+func (d *sqliteDriver) GetListener(*riverdriver.GetListenenerParams) riverdriver.Listener {
+	return &localListener{l: d.l}
+}
+
+type localListener struct {
+	l      *Ledger
+	kicks  chan string
+	cancel func()
+}
+
+func (n *localListener) Connect(context.Context) error {
+	if n.cancel == nil {
+		n.kicks, n.cancel = n.l.subscribe()
+	}
+	return nil
+}
+
+func (n *localListener) Close(context.Context) error {
+	if n.cancel != nil {
+		n.cancel()
+		n.kicks, n.cancel = nil, nil
+	}
+	return nil
+}
+
+func (n *localListener) Listen(context.Context, string) error   { return nil }
+func (n *localListener) Unlisten(context.Context, string) error { return nil }
+func (n *localListener) Ping(context.Context) error             { return nil }
+func (n *localListener) Schema() string                         { return "" }
+func (n *localListener) SetAfterConnectExec(string)             {}
+
+func (n *localListener) WaitForNotification(ctx context.Context) (*riverdriver.Notification, error) {
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case name := <-n.kicks:
+		payload, err := json.Marshal(map[string]string{"queue": name})
+		return &riverdriver.Notification{Topic: "river_insert", Payload: string(payload)}, err
+	}
+}

@@ -1,0 +1,88 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"sohoa/dossier"
+	"sohoa/tally"
+)
+
+// Tombstone deletes a document by order: it stays in the ledger as deleted and
+// counts no more, nor do the documents that reuse its file; the tallies follow
+// in the same transaction. The bytes are the archive's affair. Deleting again
+// changes nothing; dossier.ErrUnknownDocument where there is none. by is an
+// account or a token; reason holds no personal data.
+func (l *Ledger) Tombstone(ctx context.Context, id, reason, by string) error {
+	err := l.update(ctx, func(ctx context.Context, t *tx) error { return t.tombstone(ctx, id, reason, by) })
+	if err != nil {
+		return fmt.Errorf("delete a document: %w", err)
+	}
+	return nil
+}
+
+func (t *tx) tombstone(ctx context.Context, id, reason, by string) error {
+	d, err := document(ctx, t, "", `id = $1`, id)
+	if err != nil {
+		return err
+	}
+	// The document, and what was made of its file, and of that.
+	docs := []*paperRow{d}
+	for i := 0; i < len(docs); i++ {
+		if err := query(ctx, t, `SELECT `+documentColumns+` FROM document WHERE reuses = $1 AND reuses <> ''`, []any{docs[i].id}, func(r *sql.Rows) error {
+			d, err := scanDocument(r)
+			docs = append(docs, d)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	var codes []dossier.Code
+	var keys []resultKey
+	for _, d := range docs {
+		if s := d.intake.Slip; s.Kind == dossier.ResultInForce {
+			keys = append(keys, resultKey{s.Unit, fold(s.Number)})
+		} else {
+			codes = append(codes, s.Dossier)
+		}
+	}
+	var dossiers map[dossier.Code]*entry
+	var results map[resultKey]*legacy
+	if len(codes) > 0 {
+		if dossiers, err = t.holdDossiers(ctx, codes); err != nil {
+			return err
+		}
+	}
+	if len(keys) > 0 {
+		if results, err = t.holdResults(ctx, keys); err != nil {
+			return err
+		}
+	}
+	if _, err := t.Exec(ctx, `INSERT INTO tombstone (document, reason, by_whom, at) VALUES ($1, $2, $3, $4) ON CONFLICT (document) DO NOTHING`,
+		id, reason, by, micros(t.l.now())); err != nil {
+		return err
+	}
+	for _, d := range docs {
+		why := lostItsSource
+		if d.id == id {
+			why = deletedByOrder
+		}
+		// Its fingerprint goes too: the same bytes may be handed in again.
+		if _, err := t.Exec(ctx, `UPDATE document SET deleted = CASE WHEN deleted = 1 THEN 1 ELSE $1 END, counts = 0, same = NULL WHERE id = $2`, int64(why), d.id); err != nil {
+			return err
+		}
+	}
+	before, after, err := t.refresh(ctx, dossiers)
+	if err != nil {
+		return err
+	}
+	for _, e := range results {
+		b, a, err := t.refreshResult(ctx, e)
+		if err != nil {
+			return err
+		}
+		before, after = append(before, b...), append(after, a...)
+	}
+	return t.add(ctx, tally.Diff(before, after))
+}
