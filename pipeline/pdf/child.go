@@ -29,6 +29,7 @@ type cause string
 
 const (
 	crashed      cause = "crash"           // it ended by itself
+	crashedEarly cause = "early-crash"     // it ended by itself before it had seen anything of the document
 	killedMemory cause = "memory-limit"    // we killed it
 	killedTime   cause = "processor-limit" // we killed it
 	killedStuck  cause = "clock-limit"     // we killed it; says nothing about the document

@@ -175,7 +175,7 @@ type walker struct {
 
 // opBudget bounds the operators run for one document. A dense drawing has a
 // million.
-const opBudget = 30_000_000
+const opBudget = 10_000_000
 
 var errBudget = errors.New("too many drawing operators")
 

@@ -76,6 +76,10 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
+// leastMemory is what a child needs to do anything at all. Below it every
+// document would look too complex.
+const leastMemory = 128 << 20
+
 // Pool keeps child processes and leases them to sessions. It is safe for
 // concurrent use. Children are started when they are first needed.
 type Pool struct {
@@ -102,6 +106,9 @@ func NewPool(opt Options) (*Pool, error) {
 		opt.Children = runtime.GOMAXPROCS(0)
 	}
 	opt.Limits = opt.Limits.withDefaults()
+	if opt.Limits.Memory < leastMemory {
+		return nil, fmt.Errorf("pdf: a child needs a memory limit of at least %d MB", leastMemory>>20)
+	}
 	if opt.CacheDir == "" {
 		if dir, err := os.UserCacheDir(); err == nil {
 			opt.CacheDir = filepath.Join(dir, "sohoa")
@@ -368,6 +375,10 @@ func (s *Session) call(ctx context.Context, req request) (response, error) {
 func (s *Session) ask(ctx context.Context, req request) (response, *death, error) {
 	if !s.opened {
 		res, d, err := s.child.call(ctx, request{Op: opOpen, Path: s.path, Setup: &s.pool.setup}, s.pool.opt.Limits, 0)
+		if d != nil && d.cause == crashed {
+			// Nothing of the document has been looked at yet.
+			d.cause = crashedEarly
+		}
 		if d != nil || err != nil {
 			return res, d, err
 		}
