@@ -98,18 +98,20 @@ func Indicators() []Indicator {
 }
 
 // InVersion lists the indicators of one version; none for an unknown version.
-func InVersion(version string) []Indicator {
-	var out []Indicator
+func InVersion(version string) []Indicator { return slices.Clone(inVersion[version]) }
+
+var inVersion = func() map[string][]Indicator {
+	out := map[string][]Indicator{}
 	for _, f := range formulas {
-		if slices.Contains(f.in, version) {
+		for _, v := range f.in {
 			i := f.Indicator
-			i.Version = version
+			i.Version = v
 			i.series = f.name()
-			out = append(out, i)
+			out[v] = append(out[v], i)
 		}
 	}
 	return out
-}
+}()
 
 // Counts lists the plain counts of the manager's table.
 func Counts() []Indicator {
@@ -131,7 +133,7 @@ func Find(id, version string) (Indicator, bool) {
 	if a, ok := aliases[id]; ok {
 		id = a
 	}
-	for _, i := range InVersion(version) {
+	for _, i := range inVersion[version] {
 		if i.ID == id {
 			return i, true
 		}
