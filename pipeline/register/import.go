@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"strconv"
 
 	"sohoa/dossier"
@@ -19,6 +20,8 @@ const maxErrors = 10_000
 
 // Ledger takes the register in. Every call is one transaction.
 type Ledger interface {
+	// ImportUnits gets the whole file in one call; the others at most BatchSize
+	// rows, no two of which name the same thing.
 	ImportUnits(ctx context.Context, rows []dossier.Unit) (dossier.ImportOutcome, error)
 	ImportProcedures(ctx context.Context, rows []dossier.Procedure) (dossier.ImportOutcome, error)
 	ImportDossiers(ctx context.Context, rows []dossier.Registered) (dossier.ImportOutcome, error)
@@ -57,7 +60,7 @@ func Import(ctx context.Context, l Ledger, kind Kind, s *sheet.Sheet, o Options)
 	switch kind {
 	case Units:
 		lines, unknown, e := ReadUnits(s, o.Mapping)
-		err = run(im, lines, unknown, e, func(u dossier.Unit) string { return string(u.Code) },
+		err = run(im, lines, unknown, e, nil,
 			func(lines []Line[dossier.Unit]) error { return importUnits(im, l, s.Name(), lines) }, maxUnits)
 	case Procedures:
 		lines, unknown, e := ReadProcedures(s, o.Mapping)
@@ -125,9 +128,12 @@ func run[T any](im *importer, lines Lines[T], unknown []*dossier.RowError, heade
 	for _, e := range unknown {
 		im.note(e)
 	}
-	last, err := repeated(im.ctx, lines, key)
-	if err != nil {
-		return im.headerErrors(err)
+	var last map[string]int
+	if key != nil {
+		var err error
+		if last, err = repeated(im.ctx, lines, key); err != nil {
+			return im.headerErrors(err)
+		}
 	}
 	batch := make([]Line[T], 0, min(size, BatchSize))
 	badRow := 0
@@ -150,7 +156,7 @@ func run[T any](im *importer, lines Lines[T], unknown []*dossier.RowError, heade
 	for line, err := range lines {
 		var bad *dossier.RowError
 		switch {
-		case errors.As(err, &bad):
+		case errors.As(err, &bad) && bad.Row > 0:
 			im.note(bad)
 			if bad.Row != badRow { // a row may have several bad cells
 				badRow = bad.Row
@@ -159,12 +165,14 @@ func run[T any](im *importer, lines Lines[T], unknown []*dossier.RowError, heade
 			}
 			continue
 		case err != nil:
-			return err
+			return im.headerErrors(err)
 		}
 		im.sum.Rows++
-		if at, ok := last[key(line.Value)]; ok && at != line.Row {
-			im.sum.Repeated++
-			continue
+		if len(last) > 0 {
+			if at, ok := last[key(line.Value)]; ok && at != line.Row {
+				im.sum.Repeated++
+				continue
+			}
 		}
 		if batch = append(batch, line); len(batch) == size {
 			if err := flush(); err != nil {
@@ -277,68 +285,28 @@ func badRows[T any](im *importer, file string, lines []Line[T], bad []dossier.Ba
 	return nil
 }
 
-// maxUnits bounds the register of units, which is put in order as a whole.
+// maxUnits bounds the register of units, which goes in as a whole.
 const maxUnits = 200_000
 
-// importUnits sends parents before their children, wherever they stand in the
-// file, and gives what was refused another try as long as others went in: a
-// successor may come later than the unit it follows.
+// importUnits sends the whole register in one call, so that a parent or a
+// successor may stand anywhere in it and no half of a tree goes in. A unit has a
+// row for each of its states in time; of states that overlap the later row counts.
 func importUnits(im *importer, l Ledger, file string, lines []Line[dossier.Unit]) error {
-	pending := parentsFirst(lines)
-	for {
-		var refused []Line[dossier.Unit]
-		var reasons []dossier.BadRow
-		for from := 0; from < len(pending); from += BatchSize {
-			if err := im.ctx.Err(); err != nil {
-				return err
-			}
-			batch := pending[from:min(from+BatchSize, len(pending))]
-			out, err := l.ImportUnits(im.ctx, values(batch))
-			if err != nil {
-				return fmt.Errorf("register: import of units: %w", err)
-			}
-			im.add(out)
-			at := map[int]int{}
-			for _, b := range out.Bad {
-				if b.Index < 0 || b.Index >= len(batch) {
-					return fmt.Errorf("register: the ledger refused row %d of a batch of %d", b.Index, len(batch))
-				}
-				if _, ok := at[b.Index]; !ok {
-					at[b.Index] = len(refused)
-					refused = append(refused, batch[b.Index])
-				}
-				b.Index = at[b.Index]
-				reasons = append(reasons, b)
-			}
+	states := map[dossier.UnitCode][]dossier.Unit{}
+	var kept []Line[dossier.Unit]
+	for _, line := range slices.Backward(lines) {
+		u := line.Value
+		if slices.ContainsFunc(states[u.Code], func(o dossier.Unit) bool {
+			return (o.ValidTo == 0 || u.ValidFrom < o.ValidTo) && (u.ValidTo == 0 || o.ValidFrom < u.ValidTo)
+		}) {
+			im.sum.Repeated++
+			continue
 		}
-		if len(refused) == 0 || len(refused) == len(pending) {
-			return badRows(im, file, refused, reasons)
-		}
-		pending = refused
+		states[u.Code] = append(states[u.Code], u)
+		kept = append(kept, line)
 	}
-}
-
-func parentsFirst(lines []Line[dossier.Unit]) []Line[dossier.Unit] {
-	at := map[dossier.UnitCode]int{}
-	for i, l := range lines {
-		at[l.Value.Code] = i
-	}
-	out := make([]Line[dossier.Unit], 0, len(lines))
-	done := make([]bool, len(lines))
-	var chain []int
-	for i := range lines {
-		// Up to the first ancestor that is done or not in the file; a circle ends
-		// where it began and is the ledger's to refuse.
-		chain = chain[:0]
-		for j, ok := i, true; ok && !done[j]; j, ok = at[lines[j].Value.Parent] {
-			done[j] = true
-			chain = append(chain, j)
-		}
-		for k := len(chain) - 1; k >= 0; k-- {
-			out = append(out, lines[chain[k]])
-		}
-	}
-	return out
+	slices.Reverse(kept)
+	return into(im, file, l.ImportUnits)(kept)
 }
 
 func importIndicators(im *importer, l Ledger, lines []Line[IndicatorValue]) error {

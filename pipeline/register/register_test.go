@@ -61,12 +61,24 @@ func put[K comparable, V comparable](b *book, m map[K]V, rows []V, key func(V) K
 }
 
 func (b *book) ImportUnits(_ context.Context, rows []dossier.Unit) (dossier.ImportOutcome, error) {
-	return put(b, b.units, rows, func(u dossier.Unit) dossier.UnitCode { return u.Code }, func(u dossier.Unit) string {
+	known := map[dossier.UnitCode]bool{}
+	for c := range b.units {
+		known[c] = true
+	}
+	for n := -1; n != len(known); {
+		n = len(known)
+		for _, u := range rows {
+			if u.Parent == "" || known[u.Parent] {
+				known[u.Code] = true
+			}
+		}
+	}
+	return put(b, b.units, rows, func(u dossier.Unit) dossier.UnitCode { return u.Code + dossier.UnitCode(u.ValidFrom.String()) }, func(u dossier.Unit) string {
 		for _, r := range []struct {
 			column string
 			code   dossier.UnitCode
 		}{{"parent", u.Parent}, {"successor", u.Successor}} {
-			if _, ok := b.units[r.code]; r.code != "" && !ok {
+			if r.code != "" && !known[r.code] {
 				return r.column
 			}
 		}
@@ -225,13 +237,15 @@ func TestUnitsInAnyOrder(t *testing.T) {
 		lines = append(lines, fmt.Sprintf("H51.%d,Huyện,district,H51,,,\n", i))
 	}
 	lines = append(lines, "H51,Tỉnh,province,,,,\n", "H51.X,Xã,commune,H77,,,\n", "H51.X.1,Xã,commune,H51.X,,,\n")
+	// A second state of a unit, and one that overlaps the first.
+	lines = append([]string{"H51.7,Huyện khác,district,H51,,,\n", "H51.3.8,Phường,commune,H51,,2025-07-01,\n"}, lines...)
 	b := newBook()
 	sum, bad := imported(t, b, Units, unitHeader+strings.Join(lines, ""))
-	if sum.New != 3601 || sum.Bad != 2 {
+	if sum.New != 3602 || sum.Bad != 2 || sum.Repeated != 1 {
 		t.Errorf("%+v", sum)
 	}
 	for _, e := range bad {
-		if e.Column != "parent" || e.Row < 3603 {
+		if e.Column != "parent" || e.Row < 3605 {
 			t.Errorf("%+v", e)
 		}
 	}

@@ -36,16 +36,15 @@ const (
 // Limits on what is taken for a table. A register of a province stays far below
 // them; a file made to exhaust the machine does not get past them.
 const (
-	maxColumns    = 512
-	maxCell       = 64 << 10
-	maxRecord     = 1 << 20
-	maxWorkbook   = 256 << 20 // XLSX as it lies on disk
-	maxUnzipped   = 2 << 30   // its parts, unpacked
-	maxHeaderRow  = 20        // title lines may stand above the header
-	maxBadQuotes  = 100       // then the quotes of the whole file cannot be trusted
-	sampleRows    = 20_000    // rows looked at to recognise the encoding
-	sampleWords   = 400       // words with accents that are enough to recognise it
-	sheetRowLimit = 1_048_576
+	maxColumns   = 512
+	maxCell      = 64 << 10
+	maxRecord    = 1 << 20
+	maxWorkbook  = 256 << 20 // XLSX as it lies on disk
+	maxUnzipped  = 2 << 30   // its parts, unpacked
+	maxHeaderRow = 20        // title lines may stand above the header
+	maxBadQuotes = 100       // then the quotes of the whole file cannot be trusted
+	sampleRows   = 5_000     // rows looked at to recognise the encoding
+	sampleWords  = 400       // words with accents that are enough to recognise it
 )
 
 // Sheet is a table. Its rows can be read any number of times, from the start

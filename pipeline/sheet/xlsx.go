@@ -2,7 +2,9 @@ package sheet
 
 import (
 	"archive/zip"
+	"bufio"
 	"bytes"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -54,8 +56,8 @@ func openXLSX(r io.ReaderAt, size int64) (source, error) {
 }
 
 // checkZip looks at the directory of the zip before anything is unpacked, and
-// at the end of each worksheet: the library takes a worksheet that breaks off
-// for one that ends.
+// through each worksheet: the library takes one that breaks off for one that
+// ends, and has no bounds of its own inside.
 func checkZip(r io.ReaderAt, size int64) error {
 	z, err := zip.NewReader(io.NewSectionReader(r, 0, size), size)
 	if err != nil {
@@ -91,35 +93,49 @@ func checkZip(r io.ReaderAt, size int64) error {
 	return nil
 }
 
-// checkPart reads a part to its end, which checks its length and sum, and sees
-// that its last element is closed.
+// checkPart reads a part to its end: its length and sum, its elements all closed
+// and not nested beyond reason, no piece of text beyond what a cell may hold.
 func checkPart(f *zip.File) error {
 	r, err := f.Open()
 	if err != nil {
 		return brokenWorkbook(err)
 	}
 	defer r.Close()
-	tail := make([]byte, 0, 128)
-	buf := make([]byte, 64<<10)
-	for {
-		n, err := r.Read(buf)
-		tail = append(tail, buf[max(0, n-64):n]...)
-		tail = tail[max(0, len(tail)-64):]
+	d := xml.NewDecoder(bufio.NewReaderSize(&leash{r: r}, 64<<10))
+	for depth := 0; ; {
+		token, err := d.Token()
 		if err == io.EOF {
-			break
+			return nil
 		}
 		if err != nil {
 			return brokenWorkbook(err)
 		}
-	}
-	tail = bytes.TrimSpace(tail)
-	if i := bytes.LastIndex(tail, []byte("</")); i < 0 || !bytes.HasSuffix(tail, []byte(">")) ||
-		!bytes.HasSuffix(tail[i:], []byte("worksheet>")) && !bytes.HasSuffix(tail[i:], []byte("sst>")) {
-		if !bytes.HasSuffix(tail, []byte("/>")) {
-			return brokenWorkbook(io.ErrUnexpectedEOF)
+		switch token.(type) {
+		case xml.StartElement:
+			if depth++; depth > 64 {
+				return brokenWorkbook(errors.New("nested too deep"))
+			}
+		case xml.EndElement:
+			depth--
 		}
 	}
-	return nil
+}
+
+// leash ends the reading of XML in which no tag begins for too long: the decoder
+// would hold all of it.
+type leash struct {
+	r     io.Reader
+	since int
+}
+
+func (l *leash) Read(p []byte) (int, error) {
+	n, err := l.r.Read(p)
+	if i := bytes.LastIndexByte(p[:n], '<'); i >= 0 {
+		l.since = n - i
+	} else if l.since += n; l.since > maxRecord {
+		return 0, errors.New("a piece of text is too long")
+	}
+	return n, err
 }
 
 // brokenWorkbook: the library's errors on opening are about the bytes, which
