@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/minio/minio-go/v7/pkg/s3utils"
+
 	"sohoa/storage"
 )
 
@@ -165,6 +167,9 @@ func (o Options) check() error {
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.Hostname() == "" || u.User != nil ||
 		(u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "" {
 		return fmt.Errorf("not a store's address: endpoint is http://host:port or https://host")
+	}
+	if !s3utils.IsValidIP(u.Hostname()) && !s3utils.IsValidDomain(u.Hostname()) {
+		return fmt.Errorf("not a store's address: the endpoint's host is neither a name nor an address")
 	}
 	if err := checkBucket(o.Bucket); err != nil {
 		return err

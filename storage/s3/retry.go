@@ -74,6 +74,13 @@ func attempt(ctx context.Context, stall time.Duration, f func(ctx context.Contex
 	return err
 }
 
+// nestedCodes are what servers of folders answer where a key lies below an
+// object or is a folder.
+var nestedCodes = map[string]bool{
+	"XMinioParentIsObject": true, "XMinioObjectExistsAsDirectory": true,
+	"ObjectParentIsFile": true, "ExistingObjectIsDirectory": true,
+}
+
 // code is the server's error code, or "".
 func code(err error) string {
 	var r minio.ErrorResponse
@@ -99,6 +106,9 @@ func transient(err error) bool {
 		return true
 	case "XMinioStorageFull":
 		return false
+	}
+	if nestedCodes[r.Code] {
+		return true // a server of folders says so too while another request removes an empty one
 	}
 	switch r.StatusCode {
 	case http.StatusNotImplemented, http.StatusInsufficientStorage:
@@ -142,7 +152,8 @@ func (s *Store) final(right string, err error) error {
 		return fmt.Errorf("storage/s3: %w: the credentials need %s on bucket %s", storage.ErrDenied, right, s.opt.Bucket)
 	case minio.InvalidAccessKeyID, minio.SignatureDoesNotMatch, "InvalidToken":
 		return fmt.Errorf("storage/s3: %w: the server does not know the credentials (%s)", storage.ErrDenied, r.Code)
-	case "XMinioParentIsObject", "ObjectParentIsFile", "ExistingObjectIsDirectory", "XMinioObjectExistsAsDirectory":
+	}
+	if nestedCodes[r.Code] {
 		return fmt.Errorf("storage/s3: %w", storage.ErrNested)
 	}
 	if r.StatusCode >= 500 || transient(err) {

@@ -82,6 +82,7 @@ var (
 type process struct {
 	once sync.Once
 	addr string
+	stop func() // never called; holding it keeps the pipe of Guard open
 	err  error
 }
 
@@ -93,7 +94,7 @@ func (p *process) start(command func(dir, port string) *exec.Cmd, scheme, health
 		}
 		// Between finding a free port and the server taking it someone else may.
 		for range 3 {
-			if p.addr, p.err = launch(command, dir, scheme, health); p.err == nil {
+			if p.addr, p.stop, p.err = launch(command, dir, scheme, health); p.err == nil {
 				return
 			}
 		}
@@ -102,29 +103,28 @@ func (p *process) start(command func(dir, port string) *exec.Cmd, scheme, health
 	return p.addr, p.err
 }
 
-func launch(command func(dir, port string) *exec.Cmd, dir, scheme, health string) (string, error) {
+func launch(command func(dir, port string) *exec.Cmd, dir, scheme, health string) (string, func(), error) {
 	for _, sub := range []string{"data", "versions"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
-			return "", err
+			return "", nil, err
 		}
 	}
 	port, err := FreePort()
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	cmd := command(dir, port)
 	log := filepath.Join(dir, "log")
-	stop, err := Guard(cmd, dir, log)
+	stop, err := Guard(command(dir, port), dir, log)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	addr := "127.0.0.1:" + port
 	if err := Wait(http.DefaultClient, scheme+"://"+addr+health); err != nil {
 		out, rerr := os.ReadFile(log)
 		stop()
-		return "", errors.Join(fmt.Errorf("%w; it said: %s", err, out), rerr)
+		return "", nil, errors.Join(fmt.Errorf("%w; it said: %s", err, out), rerr)
 	}
-	return addr, nil
+	return addr, stop, nil
 }
 
 // Guard starts the command so that it ends when this process does, however that
