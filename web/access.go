@@ -64,10 +64,14 @@ type Actor struct {
 
 type actorKey struct{}
 
+// grant is an actor on a route.
 type grant struct {
 	Actor
-	reach Reach
-	units map[dossier.UnitCode]bool // those within reach; nil where reach is ReachAny
+	account    string // id, where a person is signed in
+	name       string // for the page's head: personal, never logged
+	mustChange bool
+	reach      Reach
+	units      map[dossier.UnitCode]bool // those within reach; nil where reach is ReachAny
 }
 
 func actorOf(ctx context.Context) grant {
@@ -77,6 +81,7 @@ func actorOf(ctx context.Context) grant {
 
 var (
 	errSignedOut  = errors.New("no credentials, or they are no longer good")
+	errMustChange = errors.New("the password was set by somebody else and has to be changed first")
 	errRole       = errors.New("the role may not do this")
 	errOutOfScope = errors.New("the unit is outside the actor's scope")
 )
@@ -102,7 +107,7 @@ func within(ctx context.Context, u dossier.UnitCode) error {
 }
 
 // admit tells who asks and whether the route is for them.
-func (s *server) admit(r *http.Request, a Access) (grant, error) {
+func (s *server) admit(r *http.Request, pattern string, a Access) (grant, error) {
 	var g grant
 	if a.Public {
 		return g, nil
@@ -125,7 +130,15 @@ func (s *server) admit(r *http.Request, a Access) (grant, error) {
 		}
 		g.Actor = Actor{ID: "token:" + t.ID, Role: t.Role, Unit: t.Unit}
 	default:
-		return g, errSignedOut
+		acc, err := s.signedIn(r)
+		if err != nil {
+			return g, err
+		}
+		g.Actor = Actor{ID: "account:" + acc.ID, Role: acc.Role, Unit: acc.Unit, Window: true}
+		g.account, g.name, g.mustChange = acc.ID, cmpOr(acc.Name, acc.Login), acc.MustChange
+		if g.mustChange && !strings.HasSuffix(pattern, " /password") && pattern != "POST /logout" {
+			return g, errMustChange
+		}
 	}
 	g.reach = a.Roles[g.Role]
 	if g.reach == ReachNone {

@@ -35,7 +35,7 @@ func unquote(s string) string { return strings.Trim(s, `"`) }
 const maxText = 2000
 
 // personal reads a header value that people wrote: UTF-8 with percent signs, with
-// or without the prefix of RFC 8187 (UTF-8''Nguy%E1%BB%85n), or plain text. The
+// or without the prefix of RFC 8187 (UTF-8”Nguy%E1%BB%85n), or plain text. The
 // error names the header, never the value.
 func personal(header, value string) (string, error) {
 	rest, strict := cutFold(value, "utf-8'")
@@ -71,7 +71,7 @@ func cleanText(name, value string) (string, error) {
 
 func badValue(name string) *Problem { return problem("bad-value", nil).withDetail(name) }
 
-// fileName reads Content-Disposition: attachment; filename*=UTF-8''…. Of a path
+// fileName reads Content-Disposition: attachment; filename*=UTF-8”…. Of a path
 // only the last part is kept.
 func fileName(disposition string) (string, error) {
 	if disposition == "" {

@@ -88,6 +88,8 @@ func (s *server) problemOf(err error) *Problem {
 		return p
 	case errors.Is(err, errSignedOut):
 		return problem("signed-out", nil)
+	case errors.Is(err, errMustChange):
+		return problem("password-change", nil)
 	case errors.Is(err, errRole):
 		return problem("not-allowed", nil)
 	case errors.Is(err, errOutOfScope):
@@ -124,6 +126,10 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	h := w.Header()
 	for k, v := range p.header {
 		h[k] = v
+	}
+	if isPage(r) {
+		s.failPage(w, r, p)
+		return
 	}
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")

@@ -2,12 +2,14 @@ package web
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/alexedwards/scs/v2"
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -32,6 +34,14 @@ type server struct {
 	trees   *trees
 	slots   chan struct{} // requests at once
 	uploads chan struct{} // of these, uploads
+
+	templates templates
+	stamp     string // of the static files, so that browsers may keep them
+	sessions  *scs.SessionManager
+	addresses *addresses
+	hashers   chan struct{}
+	nobody    string // a hash that is nobody's
+	years     yearsCache
 }
 
 // New returns the doors as one handler. Options without the needed parts are a
@@ -70,6 +80,9 @@ func newServer(o Options) *server {
 	s.routePapers()
 	s.routeFigures()
 	s.routeRegister()
+	if err := s.routePages(); err != nil {
+		panic(err) // what is embedded does not parse: no test has passed
+	}
 	s.route("GET /api/openapi.json", public, s.openapi)
 	s.route("GET /healthz", public, func(w http.ResponseWriter, r *http.Request) error {
 		return writeText(w, "ok\n")
@@ -83,6 +96,30 @@ func newServer(o Options) *server {
 	return s
 }
 
+// routePages adds the pages.
+func (s *server) routePages() error {
+	var err error
+	if s.templates, err = parseTemplates(); err != nil {
+		return err
+	}
+	if s.Accounts != nil && s.SessionStore != nil {
+		s.sessions = s.newSessions()
+		s.addresses = &addresses{seen: map[string]*address{}, now: s.Now, behindProxy: s.BehindProxy}
+		s.hashers = newHashers()
+		if s.nobody, err = HashPassword("", rand.Text()); err != nil {
+			return err
+		}
+	}
+	if err := s.routeStatic(); err != nil {
+		return err
+	}
+	s.routeSign()
+	s.routeDashboard()
+	s.routeViews()
+	s.routeStation()
+	return nil
+}
+
 func (s *server) handler() http.Handler {
 	inner := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, pattern := s.mux.Handler(r); pattern == "" {
@@ -91,7 +128,17 @@ func (s *server) handler() http.Handler {
 		}
 		s.mux.ServeHTTP(w, r)
 	})
-	return &doors{s.outermost(inner), s.routes}
+	var outer http.Handler = inner
+	if s.sessions != nil {
+		outer = s.sessions.LoadAndSave(outer)
+	}
+	// A browser says from which site a request comes; programs say nothing and
+	// have no cookie that somebody else's page could use.
+	origin := http.NewCrossOriginProtection()
+	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.fail(w, r, problem("cross-origin", nil))
+	}))
+	return &doors{s.outermost(origin.Handler(outer)), s.routes}
 }
 
 // noRoute answers what the mux would answer in plain text.
@@ -154,7 +201,7 @@ func (g guarded) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Re
 	}
 	g.s.routes = append(g.s.routes, Route{pattern, a})
 	g.s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		who, err := g.s.admit(r, a)
+		who, err := g.s.admit(r, pattern, a)
 		if who.ID != "" {
 			noteActor(r.Context(), who.Actor)
 		}

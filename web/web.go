@@ -13,6 +13,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/alexedwards/scs/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
@@ -59,6 +60,38 @@ type Importer interface {
 	Import(ctx context.Context, kind, fileName string, body io.Reader) (ImportReport, error)
 }
 
+// Pictures draws a page of a document, from 1, as PNG.
+type Pictures interface {
+	Picture(ctx context.Context, s dossier.Standing, page, dpi int) ([]byte, error)
+}
+
+// Fault is an intake in the failure inbox. Message is for operators and free of
+// personal data.
+type Fault struct {
+	ID         string
+	Unit       dossier.UnitCode
+	Dossier    dossier.Code
+	Kind       dossier.Kind
+	ReceivedAt time.Time
+	Message    string
+}
+
+// Inbox is where intakes lie that we failed at; replaying puts one back into the
+// queue.
+type Inbox interface {
+	Faulted(ctx context.Context, units []dossier.UnitCode, limit int) ([]Fault, error)
+	Replay(ctx context.Context, id string) error
+}
+
+// Operations is what runs, at a glance.
+type Operations struct {
+	Pending, Running, Faulted int
+	Oldest                    time.Duration // age of the oldest pending intake
+	Ledger, Store             string        // what they are, without credentials
+	Workers                   int           // of this process; 0: they run elsewhere
+	StartedAt                 time.Time
+}
+
 // Options are the parts the doors are made of. Pipeline, Register, Source and
 // Tokens are needed; without one of the others its routes answer 501.
 type Options struct {
@@ -71,6 +104,17 @@ type Options struct {
 	Targets  func(context.Context) (tally.Targets, error)
 	// Imported returns the appendix's rows that come from elsewhere.
 	Imported func(ctx context.Context, period string) (map[int]string, error)
+
+	// The pages. Without Accounts and SessionStore nobody can sign in.
+	Accounts     Accounts
+	SessionStore scs.Store // with its Ctx methods
+	Pictures     Pictures
+	Inbox        Inbox
+	Operations   func(context.Context) (Operations, error)
+	// SecureCookies: the pages are reached over TLS, here or at a proxy.
+	SecureCookies bool
+	// BehindProxy: X-Forwarded-For is the proxy's and can be believed.
+	BehindProxy bool
 
 	// Ready says what keeps us from working, or nil.
 	Ready func(context.Context) error

@@ -1,0 +1,137 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+)
+
+func (s *server) routeSign() {
+	s.route("GET /login", public, s.loginPage)
+	s.route("POST /login", public, s.loginDo)
+	s.route("POST /logout", anyRole, s.logout)
+	s.route("GET /password", anyRole, s.passwordPage)
+	s.route("POST /password", anyRole, s.passwordDo)
+}
+
+type loginBody struct{ Next, Problem string }
+
+func (s *server) loginPage(w http.ResponseWriter, r *http.Request) error {
+	if s.sessions == nil {
+		return problem("not-wired", nil)
+	}
+	return s.render(w, r, http.StatusOK, "login", say(lang(r), "sign-in"), loginBody{Next: localPath(r.URL.Query().Get("next"))})
+}
+
+// form reads a small form; anything bigger is nobody's password.
+func form(w http.ResponseWriter, r *http.Request) error {
+	r.Body = http.MaxBytesReader(w, r.Body, 256<<10)
+	if err := r.ParseForm(); err != nil {
+		return problem("bad-request", nil)
+	}
+	return nil
+}
+
+func (s *server) loginDo(w http.ResponseWriter, r *http.Request) error {
+	if s.sessions == nil {
+		return problem("not-wired", nil)
+	}
+	if err := form(w, r); err != nil {
+		return err
+	}
+	next := localPath(r.PostFormValue("next"))
+	if !s.addresses.allow(r) {
+		return problem("too-many", nil)
+	}
+	a, err := s.login(r.Context(), r.PostFormValue("login"), r.PostFormValue("password"))
+	if errors.Is(err, errLogin) {
+		s.Log.Warn().Str("request", requestID(r.Context())).Msg("a sign-in failed")
+		return s.render(w, r, http.StatusUnauthorized, "login", say(lang(r), "sign-in"), loginBody{next, say(lang(r), "login-wrong")})
+	} else if err != nil {
+		return err
+	}
+	if err := s.begin(r.Context(), a); err != nil {
+		return err
+	}
+	switch {
+	case a.MustChange:
+		next = "/password"
+	case next == "/":
+		next = home(a.Role)
+	}
+	http.Redirect(w, r, next, http.StatusSeeOther)
+	return nil
+}
+
+func (s *server) logout(w http.ResponseWriter, r *http.Request) error {
+	if s.sessions == nil || !actorOf(r.Context()).Window {
+		return problem("not-allowed", nil)
+	}
+	if err := s.sessions.Destroy(r.Context()); err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/login", http.StatusSeeOther)
+	return nil
+}
+
+type passwordBody struct {
+	Must    bool
+	Problem string
+}
+
+func (s *server) passwordPage(w http.ResponseWriter, r *http.Request) error {
+	who := actorOf(r.Context())
+	if !who.Window {
+		return problem("not-allowed", nil)
+	}
+	return s.render(w, r, http.StatusOK, "password", say(lang(r), "password-change"), passwordBody{Must: who.mustChange})
+}
+
+func (s *server) passwordDo(w http.ResponseWriter, r *http.Request) error {
+	ctx, who := r.Context(), actorOf(r.Context())
+	if !who.Window {
+		return problem("not-allowed", nil)
+	}
+	if err := form(w, r); err != nil {
+		return err
+	}
+	again := func(key string) error {
+		return s.render(w, r, http.StatusUnprocessableEntity, "password", say(lang(r), "password-change"),
+			passwordBody{who.mustChange, say(lang(r), key)})
+	}
+	if !s.addresses.allow(r) {
+		return problem("too-many", nil)
+	}
+	a, err := s.Accounts.Account(ctx, who.account)
+	if err != nil {
+		return err
+	}
+	old, fresh := r.PostFormValue("old"), r.PostFormValue("new")
+	// The old password counts as an attempt: a window left open must not be a
+	// place to guess at it.
+	if _, err := s.login(ctx, a.Login, old); errors.Is(err, errLogin) {
+		return again("password-wrong")
+	} else if err != nil {
+		return err
+	}
+	if fresh != r.PostFormValue("again") {
+		return again("password-differs")
+	}
+	if fresh == old {
+		return again("password-same")
+	}
+	if a.Hash, err = HashPassword(a.Login, fresh); errors.Is(err, ErrWeakPassword) {
+		return again("password-weak")
+	} else if err != nil {
+		return err
+	}
+	a.MustChange = false
+	if err := s.Accounts.UpdateAccount(ctx, a); err != nil {
+		return err
+	}
+	// Every other session of the old password has ended with it; this one goes on.
+	if err := s.begin(ctx, a); err != nil {
+		return err
+	}
+	http.Redirect(w, r, home(who.Role), http.StatusSeeOther)
+	return nil
+}
