@@ -680,3 +680,12 @@ func (c *converter) group(o any) (dict, error) {
 	}
 	return out, nil
 }
+
+// ImageOnly reports whether every page shows images and nothing else, the kind
+// FromPDF is made for. A file that cannot be converted for another reason is
+// not told apart from one that shows text: use FromPDF to know.
+func ImageOnly(src *model.Context) bool {
+	c := newConverter(context.Background(), newLoaded(src), nil, Label{})
+	_, err := c.run()
+	return err == nil && c.drawn > 0 && !c.text && !c.paths
+}
