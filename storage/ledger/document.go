@@ -90,15 +90,15 @@ func fingerprint(s dossier.Slip, digest dossier.Digest) string {
 // Seen answers the first standing of the same bytes for the same dossier, kind
 // and paper (and what they replace), where there is one.
 func (l *Ledger) Seen(ctx context.Context, slip dossier.Slip, digest dossier.Digest) (dossier.Standing, bool, error) {
-	st, err := again(ctx, l.read, fingerprint(slip, digest))
+	st, err := again(ctx, l.read, `same = $1`, fingerprint(slip, digest))
 	if errors.Is(err, dossier.ErrUnknownDocument) {
 		return dossier.Standing{}, false, nil
 	}
 	return st, err == nil, err
 }
 
-func again(ctx context.Context, q querier, same string) (dossier.Standing, error) {
-	d, err := document(ctx, q, "", `same = $1`, same)
+func again(ctx context.Context, q querier, where, arg string) (dossier.Standing, error) {
+	d, err := document(ctx, q, "", where, arg)
 	if err != nil {
 		return dossier.Standing{}, err
 	}
@@ -181,7 +181,11 @@ func (t *tx) receive(ctx context.Context, in dossier.Intake) (dossier.Standing, 
 		return dossier.Standing{}, err
 	}
 	same := fingerprint(s, in.Original.SHA256)
-	st, err := again(ctx, t, same)
+	st, err := again(ctx, t, `same = $1`, same)
+	if errors.Is(err, dossier.ErrUnknownDocument) {
+		// This very intake, of which the fingerprint has been given up.
+		st, err = again(ctx, t, `id = $1`, in.ID)
+	}
 	if !errors.Is(err, dossier.ErrUnknownDocument) {
 		return st, err
 	}

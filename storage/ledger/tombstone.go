@@ -27,6 +27,9 @@ func (t *tx) tombstone(ctx context.Context, id, reason, by string) error {
 	if err != nil {
 		return err
 	}
+	if d.deleted == deletedByOrder {
+		return nil
+	}
 	// The document, and what was made of its file, and of that.
 	docs := []*paperRow{d}
 	for i := 0; i < len(docs); i++ {
@@ -59,8 +62,7 @@ func (t *tx) tombstone(ctx context.Context, id, reason, by string) error {
 			return err
 		}
 	}
-	if _, err := t.Exec(ctx, `INSERT INTO tombstone (document, reason, by_whom, at) VALUES ($1, $2, $3, $4) ON CONFLICT (document) DO NOTHING`,
-		id, reason, by, micros(t.l.now())); err != nil {
+	if err := t.event(ctx, id, "deletion", reason, by); err != nil {
 		return err
 	}
 	for _, d := range docs {
@@ -85,4 +87,72 @@ func (t *tx) tombstone(ctx context.Context, id, reason, by string) error {
 		before, after = append(before, b...), append(after, a...)
 	}
 	return t.add(ctx, tally.Diff(before, after))
+}
+
+// Reverdict enters another opinion on a stored document's legal value than its
+// record states: a signature that was found untrusted later, or trusted. The
+// tallies follow in the same transaction; the record, which never changes, stays
+// as it is. The same opinion again changes nothing; dossier.ErrUnknownDocument
+// where there is no such stored document.
+func (l *Ledger) Reverdict(ctx context.Context, id string, legal bool, reason, by string) error {
+	err := l.update(ctx, func(ctx context.Context, t *tx) error {
+		d, err := document(ctx, t, "", `id = $1`, id)
+		if err != nil {
+			return err
+		}
+		s, err := t.hold(ctx, d.intake.Slip)
+		if err != nil {
+			return err
+		}
+		var state dossier.State
+		var was int64
+		if err := t.QueryRowContext(ctx, `SELECT state, legal FROM document WHERE id = $1`+t.forUpdate(), id).Scan(&state, &was); err != nil {
+			return err
+		}
+		if state != dossier.Stored {
+			return dossier.ErrUnknownDocument
+		}
+		if was == bit(legal) {
+			return nil
+		}
+		if _, err := t.Exec(ctx, `UPDATE document SET legal = $1 WHERE id = $2`, bit(legal), id); err != nil {
+			return err
+		}
+		kind := "signature distrusted"
+		if legal {
+			kind = "signature trusted"
+		}
+		if err := t.event(ctx, id, kind, reason, by); err != nil {
+			return err
+		}
+		return t.count(ctx, s)
+	})
+	if err != nil {
+		return fmt.Errorf("reverdict: %w", err)
+	}
+	return nil
+}
+
+// event notes what happened to a document.
+func (t *tx) event(ctx context.Context, id, kind, detail, by string) error {
+	_, err := t.Exec(ctx, `INSERT INTO event (document, at, type, by_whom, detail) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (document, at, type) DO NOTHING`,
+		id, micros(t.l.now()), kind, by, detail)
+	return err
+}
+
+// Events lists what happened to a document after its verdict, the oldest first.
+func (l *Ledger) Events(ctx context.Context, id string) ([]dossier.Event, error) {
+	var out []dossier.Event
+	err := query(ctx, l.read, `SELECT type, at, by_whom, detail FROM event WHERE document = $1 ORDER BY at`, []any{id}, func(r *sql.Rows) error {
+		var e dossier.Event
+		var at int64
+		err := r.Scan(&e.Type, &at, &e.Agent, &e.Detail)
+		e.At = instant(at)
+		out = append(out, e)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("events of a document: %w", err)
+	}
+	return out, nil
 }

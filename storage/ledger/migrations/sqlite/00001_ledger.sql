@@ -164,15 +164,19 @@ CREATE TABLE token (
     expires_at INTEGER NOT NULL,
     revoked_at INTEGER NOT NULL
 );
-CREATE TABLE tombstone (
-    document TEXT PRIMARY KEY,
-    reason   TEXT NOT NULL,
+-- What happened to a document after its verdict: a deletion by order, another
+-- opinion on its signature.
+CREATE TABLE event (
+    document TEXT NOT NULL,
+    at       INTEGER NOT NULL,
+    type     TEXT NOT NULL,
     by_whom  TEXT NOT NULL,
-    at       INTEGER NOT NULL
+    detail   TEXT NOT NULL,
+    PRIMARY KEY (document, at, type)
 );
 
 -- +goose Down
-DROP TABLE tombstone;
+DROP TABLE event;
 DROP TABLE token;
 DROP TABLE closing;
 DROP TABLE portal;

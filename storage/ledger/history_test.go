@@ -1,0 +1,252 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"sohoa/dossier"
+	"sohoa/tally"
+	"sohoa/tally/tallytest"
+)
+
+// histories is how many random histories a test lives through on an engine;
+// SOHOA_HISTORIES sets it.
+func histories(t testing.TB, normally int) int {
+	v := os.Getenv("SOHOA_HISTORIES")
+	if v == "" {
+		return normally
+	}
+	n, err := strconv.Atoi(v)
+	must(t, err)
+	return n
+}
+
+// badRows are rows that came back.
+type badRows []BadRow
+
+func (b badRows) Error() string { return fmt.Sprintf("bad rows: %+v", []BadRow(b)) }
+
+// happen makes the step happen to the ledger.
+func happen(ctx context.Context, l *Ledger, s tallytest.Step) error {
+	check := func(o Outcome, err error) error {
+		if err == nil && len(o.Bad) > 0 {
+			err = badRows(o.Bad)
+		}
+		return err
+	}
+	switch {
+	case s.Units != nil:
+		return check(l.ImportUnits(ctx, s.Units))
+	case s.Procedures != nil:
+		return check(l.ImportProcedures(ctx, s.Procedures))
+	case s.Dossiers != nil:
+		return check(l.ImportDossiers(ctx, s.Dossiers))
+	case s.Results != nil:
+		return check(l.ImportResults(ctx, s.Results))
+	case s.Document != nil:
+		_, err := l.Standing(ctx, s.Document.ID)
+		if errors.Is(err, dossier.ErrUnknownDocument) {
+			_, err = l.Receive(ctx, s.Document.Intake())
+		}
+		if err != nil {
+			return err
+		}
+		return l.Settle(ctx, s.Document.Record())
+	case s.Delete != "":
+		return l.Tombstone(ctx, s.Delete, "theo quyết định", "officer")
+	default:
+		return l.Reverdict(ctx, s.Distrust, false, "chứng thư bị thu hồi", "officer")
+	}
+}
+
+// agree compares what the ledger answers with what the plain world knows.
+func agree(t testing.TB, l *Ledger, w *tallytest.World, r *rand.Rand) {
+	t.Helper()
+	ctx := t.Context()
+	units := slices.Sorted(maps.Keys(w.Units))
+	cells := w.Recount()
+	for _, p := range []dossier.Period{{}, {From: 20240101, To: 20250101}, period(r), period(r)} {
+		want := map[[2]string]tally.Cell{}
+		for _, c := range cells {
+			if p.Contains(c.Day) {
+				k := [2]string{string(c.Unit), string(c.Series)}
+				s := want[k]
+				s.Numerator += c.Numerator
+				s.Denominator += c.Denominator
+				want[k] = s
+			}
+		}
+		have := got[[]tally.Cell](t)(l.Sums(ctx, units, tally.AllSeries(), p))
+		for _, c := range have {
+			k := [2]string{string(c.Unit), string(c.Series)}
+			if s := want[k]; s.Numerator != c.Numerator || s.Denominator != c.Denominator {
+				t.Errorf("%v: %v is %d/%d, want %d/%d", p, k, c.Numerator, c.Denominator, s.Numerator, s.Denominator)
+			}
+			delete(want, k)
+		}
+		for k, s := range want {
+			if s.Numerator != 0 || s.Denominator != 0 {
+				t.Errorf("%v: %v is missing: %d/%d", p, k, s.Numerator, s.Denominator)
+			}
+		}
+		// By month it is the same in all.
+		sum := map[[2]string][2]int64{}
+		for _, c := range got[[]tally.Cell](t)(l.Months(ctx, units, tally.AllSeries(), p)) {
+			k := [2]string{string(c.Unit), string(c.Series)}
+			sum[k] = [2]int64{sum[k][0] + c.Numerator, sum[k][1] + c.Denominator}
+		}
+		for _, c := range have {
+			if k := [2]string{string(c.Unit), string(c.Series)}; sum[k] != [2]int64{c.Numerator, c.Denominator} {
+				t.Errorf("%v: %v by month is %v, in all %d/%d", p, k, sum[k], c.Numerator, c.Denominator)
+			}
+		}
+
+		all := append(tally.Indicators(), tally.Counts()...)
+		ind := all[r.IntN(len(all))]
+		side := []tally.Side{tally.Counted, tally.Missing, tally.All}[r.IntN(3)]
+		var codes []dossier.Code
+		for _, d := range w.Dossiers() {
+			if ind.On(side, &d) && p.Contains(ind.Day(&d)) {
+				codes = append(codes, d.Code)
+			}
+		}
+		q := ListQuery{Indicator: ind.ID, Version: ind.Version, Side: side, Units: units, Period: p, Limit: 1 + r.IntN(4)}
+		list := whole(t, l, q)
+		slices.Sort(list)
+		slices.Sort(codes)
+		if !slices.Equal(list, codes) {
+			t.Errorf("%+v: the list is %v, want %v", q, list, codes)
+		}
+	}
+}
+
+func period(r *rand.Rand) dossier.Period {
+	p := dossier.Period{From: dossier.Date(20221201).AddDays(r.IntN(1300)), To: dossier.Date(20221201).AddDays(r.IntN(1300))}
+	if r.IntN(6) == 0 {
+		p.From = 0
+	}
+	if r.IntN(6) == 0 {
+		p.To = 0
+	}
+	return p
+}
+
+// whole reads all pages of a list.
+func whole(t testing.TB, l *Ledger, q ListQuery) []dossier.Code {
+	t.Helper()
+	var out []dossier.Code
+	var last listPlace
+	for {
+		page := got[Page](t)(l.List(t.Context(), q))
+		for _, d := range page.Items {
+			out = append(out, d.Code)
+			ind, _ := tally.Find(q.Indicator, q.Version)
+			here := listPlace{d.Unit, ind.Day(&d), d.Code}
+			if cmp.Or(cmp.Compare(last.unit, here.unit), cmp.Compare(last.day, here.day), cmp.Compare(last.code, here.code)) >= 0 {
+				t.Errorf("out of order: %v after %v", here, last)
+			}
+			last = here
+		}
+		if q.After = page.Next; page.Next == "" {
+			return out
+		}
+	}
+}
+
+// TestHistories lives through random histories and compares the ledger with the
+// plainest possible bookkeeping, and its counters with its own recount. On
+// PostgreSQL several happen at once.
+func TestHistories(t *testing.T) {
+	const steps = 25
+	run := func(t *testing.T, dsn string, first, n, writers int) {
+		l := open(t, dsn, Options{Log: zerolog.Nop()})
+		numbers := make(chan int)
+		var wg sync.WaitGroup
+		for range writers {
+			wg.Go(func() {
+				for i := range numbers {
+					number := uint64(first + i)
+					w := tallytest.NewWorld()
+					r := rand.New(rand.NewPCG(number, 1))
+					for at, s := range tallytest.History(number, steps) {
+						w.Apply(s)
+						if err := happen(t.Context(), l, s); err != nil {
+							t.Errorf("history %d, step %d: %v", number, at, err)
+							break
+						}
+					}
+					agree(t, l, w, r)
+					if t.Failed() {
+						t.Logf("in history %d", number)
+						for range numbers {
+						}
+						return
+					}
+				}
+			})
+		}
+		for i := range n {
+			numbers <- i
+		}
+		close(numbers)
+		wg.Wait()
+		sound(t, l)
+	}
+	t.Run("sqlite", func(t *testing.T) {
+		// A database for every hundred: a changed procedure walks over all dossiers.
+		n := histories(t, 400)
+		for first := 0; first < n; first += 100 {
+			run(t, sqliteDSN(t)+"?synchronous=OFF", first, min(100, n-first), 1)
+		}
+	})
+	t.Run("postgres", func(t *testing.T) {
+		n := histories(t, 200)
+		for first := 0; first < n; first += 200 {
+			run(t, postgresDSN(t), first, min(200, n-first), 4)
+		}
+	})
+}
+
+// TestWritersAtOnce lets writers do the steps of one history in any order and at
+// once, on the same dossiers: whatever comes of it, the counters are right.
+func TestWritersAtOnce(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		l := open(t, dsn, Options{Log: zerolog.Nop()})
+		for number := range uint64(3) {
+			history := tallytest.History(1_000_000+number, 120)
+			for _, s := range history[:2] {
+				must(t, happen(t.Context(), l, s))
+			}
+			var wg sync.WaitGroup
+			for writer := range 6 {
+				r := rand.New(rand.NewPCG(number, uint64(writer)))
+				order := r.Perm(len(history) - 2)
+				wg.Go(func() {
+					for _, i := range order {
+						err := happen(context.Background(), l, history[2+i])
+						switch {
+						case err == nil:
+						case errors.Is(err, dossier.ErrUnknownDocument), errors.Is(err, dossier.ErrNotReplaceable): // out of order
+						case errors.As(err, new(badRows)): // of a unit that is yet to come
+						default:
+							t.Errorf("step %d: %v", 2+i, err)
+						}
+					}
+				})
+			}
+			wg.Wait()
+		}
+		sound(t, l)
+	})
+}
