@@ -113,6 +113,9 @@ func judgeAll(t testing.TB, pool *pdf.Pool, paths []string, q pdf.Question) []ou
 	return out
 }
 
+// conformance reports whether everything is to be run, which takes minutes.
+func conformance() bool { return os.Getenv("SOHOA_CONFORMANCE") != "" }
+
 // TestCorpus judges every foreign file by the profile that asks nothing of a
 // scan: whatever is rejected is rejected because it cannot be read. It counts as
 // wrong where qpdf, mutool and pdfinfo all open the file without a password.

@@ -3,10 +3,71 @@ package pdf
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"sohoa/dossier"
+	"sohoa/pipeline/pdf/pdfa"
 )
 
+// inspectImage judges an image file: what a scanner saves without wrapping it
+// into a PDF. Its frames are its pages.
 func (d *document) inspectImage(ctx context.Context, q wireQuestion) (dossier.Verdict, error) {
-	return dossier.Verdict{}, fmt.Errorf("images are not judged yet")
+	v := dossier.Verdict{Scan: true}
+	im, err := pdfa.InspectImage(d.f, d.size)
+	if err != nil {
+		return v, err
+	}
+	v.Pages = len(im.Frames)
+	limit := d.setup.Limits.Pages
+	if q.Profile.MaxPages > 0 {
+		limit = min(limit, q.Profile.MaxPages)
+	}
+	switch {
+	case v.Pages == 0:
+		return v, reject(dossier.Empty, "", "", nil)
+	case v.Pages > limit:
+		return v, refusal(errTooMany, limit)
+	}
+	d.note(v.Pages)
+
+	for i, f := range im.Frames {
+		x, y := f.DPIX, f.DPIY
+		if x <= 0 || y <= 0 {
+			v.Findings = append(v.Findings, dossier.Finding{Flag: dossier.ResolutionUnknown, Page: i + 1})
+			x, y = float64(q.DefaultDPI), float64(q.DefaultDPI)
+		}
+		dpi := int(math.Round(min(x, y)))
+		if v.MinDPI == 0 || dpi < v.MinDPI {
+			v.MinDPI = dpi
+		}
+		if f.DPIX > 0 {
+			flagResolution(&v, i+1, dpi, q.Profile)
+		}
+		if colourRank[f.Colour] > colourRank[v.Colour] {
+			v.Colour = f.Colour
+		}
+		if i == 0 {
+			w, h := float64(f.Width)*72/x, float64(f.Height)*72/y
+			v.PageSize = pageSize(page{media: box{0, 0, w, h}, unit: 1})
+		}
+	}
+	flagColour(&v, q.Profile)
+	return v, resolute(v, q.Profile)
+}
+
+// flagResolution flags a page whose resolution is accepted and not what the
+// profile recommends.
+func flagResolution(v *dossier.Verdict, page, dpi int, p dossier.Profile) {
+	if p.RecommendedDPI > 0 && tooCoarse(dpi, p.RecommendedDPI) && !tooCoarse(dpi, p.MinDPI) {
+		s := fmt.Sprintf("%d dpi", dpi)
+		v.Findings = append(v.Findings, dossier.Finding{Flag: dossier.BelowRecommended, Page: page, Detail: dossier.Text{VI: s, EN: s}})
+	}
+}
+
+var colourRank = map[dossier.Colour]int{dossier.BlackWhite: 1, dossier.Grey: 2, dossier.FullColour: 3}
+
+func flagColour(v *dossier.Verdict, p dossier.Profile) {
+	if v.Scan && v.Colour != "" && colourRank[v.Colour] < colourRank[p.Colour] {
+		v.Findings = append(v.Findings, dossier.Finding{Flag: dossier.ColourBelowProfile})
+	}
 }

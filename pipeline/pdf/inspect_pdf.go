@@ -299,10 +299,7 @@ func resolution(v *dossier.Verdict, facts []*pageFacts, p dossier.Profile) {
 		if v.MinDPI == 0 || dpi < v.MinDPI {
 			v.MinDPI = dpi
 		}
-		if p.RecommendedDPI > 0 && tooCoarse(dpi, p.RecommendedDPI) && !tooCoarse(dpi, p.MinDPI) {
-			v.Findings = append(v.Findings, dossier.Finding{Flag: dossier.BelowRecommended, Page: i + 1,
-				Detail: dossier.Text{VI: fmt.Sprintf("%d dpi", dpi), EN: fmt.Sprintf("%d dpi", dpi)}})
-		}
+		flagResolution(v, i+1, dpi, p)
 	}
 	if images == 0 {
 		v.Scan = false
@@ -310,18 +307,14 @@ func resolution(v *dossier.Verdict, facts []*pageFacts, p dossier.Profile) {
 }
 
 func colour(v *dossier.Verdict, facts []*pageFacts, p dossier.Profile) {
-	rank := map[dossier.Colour]int{dossier.BlackWhite: 1, dossier.Grey: 2, dossier.FullColour: 3}
 	for _, f := range facts {
 		for _, d := range f.draws {
-			c := d.img.colour()
-			if rank[c] > rank[v.Colour] {
+			if c := d.img.colour(); colourRank[c] > colourRank[v.Colour] {
 				v.Colour = c
 			}
 		}
 	}
-	if v.Scan && v.Colour != "" && rank[v.Colour] < rank[p.Colour] {
-		v.Findings = append(v.Findings, dossier.Finding{Flag: dossier.ColourBelowProfile})
-	}
+	flagColour(v, p)
 }
 
 func (p *picture) colour() dossier.Colour {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rs/zerolog"
+
 	"sohoa/dossier"
 	"sohoa/pipeline/pdf"
 )
@@ -50,7 +52,12 @@ func mutate(rng *rand.Rand, b []byte) []byte {
 	return b
 }
 
-const mutants = 2000
+// mutants is how many are made by default; conformance (SOHOA_CONFORMANCE=1)
+// makes them all.
+const (
+	mutants    = 200
+	allMutants = 2000
+)
 
 // TestMutants judges files spoilt at random, always the same ones: every one
 // gets a verdict.
@@ -64,7 +71,11 @@ func TestMutants(t *testing.T) {
 			sources = append(sources, f.path)
 		}
 	}
-	pool := newPool(t, pdf.Options{})
+	mutants := mutants
+	if conformance() {
+		mutants = allMutants
+	}
+	pool := newPool(t, pdf.Options{Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)})
 	rng := rand.New(rand.NewPCG(2796, 766))
 	count := map[string]int{}
 	dir := t.TempDir()
@@ -83,6 +94,9 @@ func TestMutants(t *testing.T) {
 		}
 		for _, o := range judgeAll(t, pool, paths, pdf.Question{Kind: dossier.Component, Profile: dossier.AnyProfile()}) {
 			count[o.String()]++
+			if o.rejected != nil && o.rejected.Reason == dossier.TooComplex {
+				t.Logf("%s: %v", filepath.Base(o.name), o.rejected)
+			}
 			if o.fault != nil {
 				t.Errorf("%s: no verdict: %v", filepath.Base(o.name), o.fault)
 				if keep := os.Getenv("SOHOA_MUTANT_KEEP"); keep != "" {

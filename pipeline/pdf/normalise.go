@@ -29,6 +29,13 @@ func (d *document) normalise(ctx context.Context, q wireQuestion, out string, la
 	if d.media == "application/pdf" && d.src == nil {
 		return asOriginal, nil // only the second reader understands it
 	}
+	if d.media == "application/pdf" && d.rawSize == d.size && !d.mended {
+		if err := pdfa.Check(d.f, d.size); err == nil {
+			return Copy{Conforms: dossier.AsOriginal}, nil // it is PDF/A already
+		} else if !errors.Is(err, pdfa.ErrNotPDFA) {
+			return Copy{}, openError(err)
+		}
+	}
 	f, err := os.OpenFile(out, os.O_CREATE|os.O_RDWR|os.O_TRUNC, 0o600)
 	if err != nil {
 		return Copy{}, openError(err)
@@ -55,11 +62,23 @@ func (d *document) normalise(ctx context.Context, q wireQuestion, out string, la
 func (d *document) write(ctx context.Context, f *os.File, q wireQuestion, label Label) (Copy, error) {
 	w := bufio.NewWriterSize(f, 1<<16)
 	l := pdfa.Label{Title: label.Title, Dossier: label.Dossier, DocumentID: label.DocumentID, At: label.At}
-	res, err := pdfa.FromPDF(ctx, d.src, io.NewSectionReader(d.raw, 0, d.rawSize), w, l)
+	var res pdfa.Result
+	var err error
+	if d.media == "application/pdf" {
+		res, err = pdfa.FromPDF(ctx, d.src, io.NewSectionReader(d.raw, 0, d.rawSize), w, l)
+	} else {
+		res, err = pdfa.FromImage(ctx, d.f, d.size, w, l, q.DefaultDPI)
+	}
 	if err != nil {
 		return Copy{}, err
 	}
 	if err := w.Flush(); err != nil {
+		return Copy{}, openError(err)
+	}
+	switch err := pdfa.Check(f, res.Size); {
+	case errors.Is(err, pdfa.ErrNotPDFA):
+		return Copy{}, fmt.Errorf("%w: the copy would break a rule: %w", pdfa.ErrNotConvertible, err)
+	case err != nil:
 		return Copy{}, openError(err)
 	}
 	c := Copy{Conforms: dossier.PDFA2b, Size: res.Size, SHA256: dossier.Digest(res.SHA256), Findings: res.Findings}

@@ -19,7 +19,7 @@ func TestNormalise(t *testing.T) {
 	dir := testneed.Shared(t, "scans")
 	pool := newPool(t, pdf.Options{})
 	label := pdf.Label{Title: "Đơn đề nghị", Dossier: "H51.04-240830-0001", DocumentID: "0192", At: time.Date(2024, 8, 30, 1, 2, 3, 0, time.UTC)}
-	for _, name := range []string{"c200_01p_01.pdf", "c200_03p_04.pdf", "g4_05p_24.pdf"} {
+	for _, name := range []string{"c200_01p_01.pdf", "c200_03p_04.pdf", "g4_05p_24.pdf", "page_200dpi_colour.jpg", "page_300dpi_g4.tif", "ocr_clean200.png"} {
 		t.Run(name, func(t *testing.T) {
 			var outs [2][]byte
 			for i := range outs {

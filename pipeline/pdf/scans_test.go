@@ -43,6 +43,11 @@ func TestScans(t *testing.T) {
 		{"c300_01p_13.pdf", 1, 300, dossier.FullColour},
 		{"g4_02p_22.pdf", 2, 300, dossier.BlackWhite},
 		{"g4_05p_24.pdf", 5, 300, dossier.BlackWhite},
+		{"page_200dpi_colour.jpg", 1, 200, dossier.FullColour},
+		{"page_300dpi_colour.jpg", 1, 300, dossier.FullColour},
+		{"page_300dpi_g4.tif", 1, 300, dossier.BlackWhite},
+		{"ocr_clean200.png", 1, 200, dossier.Grey},
+		{"ocr_noisy200.jpg", 1, 200, dossier.Grey},
 	} {
 		t.Run(tt.file, func(t *testing.T) {
 			v, err := inspect(t, pool, filepath.Join(dir, tt.file), pdf.Question{Kind: dossier.Component})
