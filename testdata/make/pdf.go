@@ -21,12 +21,15 @@ type object struct {
 // file is a PDF under construction: objects first, bytes once written.
 // Object 1 is the catalog, object 2 the page tree's root.
 type file struct {
-	objs     map[int]object
-	next     int
-	pages    []int
-	acroForm []int  // the signature fields
-	extra    string // further entries of the catalog
-	info     string // body of the Info dictionary, "" for none
+	objs        map[int]object
+	next        int
+	pages       []int
+	acroForm    []int  // the fields
+	form        bool   // it has a form before it is signed
+	notes       []int  // annotations of page 1 besides the fields
+	font, input int    // of a leaflet
+	extra       string // further entries of the catalog
+	info        string // body of the Info dictionary, "" for none
 
 	version string
 	fixed   string // /ID once it may no longer change
@@ -80,6 +83,9 @@ func (f *file) tree() {
 		kids = append(kids, fmt.Sprintf("%d 0 R", p))
 	}
 	f.set(1, fmt.Sprintf("<</Type/Catalog/Pages 2 0 R%s>>", f.extra))
+	if f.form {
+		f.set(1, f.catalog().body)
+	}
 	f.set(2, fmt.Sprintf("<</Type/Pages/Kids[%s]/Count %d>>", strings.Join(kids, " "), len(kids)))
 }
 

@@ -38,11 +38,12 @@ type signing struct {
 	byteRange   func(b []byte, gap [2]int) [4]int // default: all but the gap
 	hashRange   func(r [4]int) [4]int             // what is really hashed
 	contents    func(cms []byte) []byte
+	stampWrong  bool      // the timestamp is of something else
 	wrongCert   *identity // the certificate whose hash is signed instead (ESS)
 	contentsTxt string    // written in place of the hexadecimal text
 }
 
-const gapSize = 16384
+const gapSize = 12288
 
 // sign adds a signature in an incremental update.
 func (f *file) sign(s signing) {
@@ -81,7 +82,7 @@ func (f *file) sign(s signing) {
 	changed = append(changed,
 		object{num: sig, body: d},
 		object{num: field, body: fmt.Sprintf("<</Type/Annot/Subtype/Widget/FT/Sig/T(%s)/V %d 0 R/P %d 0 R/Rect[%s]/F 132%s>>", s.field, sig, page, rect, ap)},
-		object{num: page, body: withAnnots(f.objs[page].body, f.acroForm)},
+		object{num: page, body: withAnnots(f.objs[page].body, append(slices.Clone(f.acroForm), f.notes...))},
 	)
 	if s.certify > 0 {
 		f.extra += fmt.Sprintf("/Perms<</DocMDP %d 0 R>>", sig)
@@ -235,6 +236,9 @@ func signedData(s signing, digest []byte) []byte {
 		}
 		h := crypto.SHA256.New()
 		h.Write(value)
+		if s.stampWrong {
+			h.Write(value)
+		}
 		return attribute(oidToken, token(s.stamp, crypto.SHA256, h.Sum(nil), at))
 	})
 }
