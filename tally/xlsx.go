@@ -3,6 +3,8 @@ package tally
 import (
 	"fmt"
 	"io"
+	"math"
+	"strconv"
 	"strings"
 
 	"github.com/xuri/excelize/v2"
@@ -18,6 +20,9 @@ type Heading struct {
 	Day    dossier.Date
 	Title  string // empty: the table's own
 	Source string // for the footnote; empty: the register of dossiers and the archive
+	// Signers are the offices that sign below the table, from left to right
+	// ("NGƯỜI LẬP BIỂU", "CHÁNH VĂN PHÒNG"); none: no room is left for signatures.
+	Signers []string
 }
 
 func (h Heading) source() string {
@@ -57,6 +62,7 @@ const (
 	centreCell
 	countCell
 	rateCell
+	targetCell
 )
 
 // managerColumns are the columns of the manager's table; a group whose indicator
@@ -96,44 +102,44 @@ func (t Table) managerColumns() []column {
 		return false
 	}
 	cs := []column{
-		{"Hồ sơ tiếp nhận", "Tổng số", 8.5, countCell, func(r TableRow) any { return r.Received() }},
-		{"Hồ sơ tiếp nhận", "Trực tiếp", 8.5, countCell, plain("received.direct")},
-		{"Hồ sơ tiếp nhận", "Trực tuyến", 8.5, countCell, plain("received.online")},
-		{"Hồ sơ tiếp nhận", "Bưu chính", 7.5, countCell, plain("received.postal")},
+		{"Hồ sơ tiếp nhận", "Tổng số", 7.5, countCell, func(r TableRow) any { return r.Received() }},
+		{"Hồ sơ tiếp nhận", "Trực tiếp", 7.5, countCell, plain("received.direct")},
+		{"Hồ sơ tiếp nhận", "Trực tuyến", 7.5, countCell, plain("received.online")},
+		{"Hồ sơ tiếp nhận", "Bưu chính", 7, countCell, plain("received.postal")},
 	}
 	if has("4.2") {
 		g := "Số hóa hồ sơ, kết quả"
 		cs = append(cs,
-			column{g, "Có số hóa TPHS", 8.5, countCell, plain("components")},
-			column{g, "Đủ hồ sơ, kết quả", 8.5, countCell, figure("4.2", num)},
+			column{g, "Có số hóa TPHS", 7.5, countCell, plain("components")},
+			column{g, "Đủ hồ sơ, kết quả", 8, countCell, figure("4.2", num)},
 			column{g, "Tỷ lệ số hóa", 8.5, rateCell, figure("4.2", rate)},
-			column{g, "Chỉ tiêu", 8.5, rateCell, figure("4.2", target)},
-			column{g, "Đạt?", 6.5, centreCell, figure("4.2", met)})
+			column{g, "Chỉ tiêu", 6.5, targetCell, figure("4.2", target)},
+			column{g, "Đạt?", 6, centreCell, figure("4.2", met)})
 	}
 	if has("4.1") {
 		g := "Kết quả điện tử"
 		cs = append(cs,
-			column{g, "Đã giải quyết", 8.5, countCell, plain("resolved")},
+			column{g, "Đã giải quyết", 7.5, countCell, plain("resolved")},
 			column{g, "Thuộc TTHC có trả kết quả", 9.5, countCell, figure("4.1", den)},
-			column{g, "Có KQ điện tử", 8.5, countCell, figure("4.1", num)},
+			column{g, "Có KQ điện tử", 7, countCell, figure("4.1", num)},
 			column{g, "Tỷ lệ KQ điện tử", 8.5, rateCell, figure("4.1", rate)},
-			column{g, "Chỉ tiêu", 8.5, rateCell, figure("4.1", target)})
+			column{g, "Chỉ tiêu", 6.5, targetCell, figure("4.1", target)})
 	}
 	if has("4.3") {
 		g := "Dùng lại dữ liệu"
 		cs = append(cs,
-			column{g, "Có tái sử dụng", 8.5, countCell, figure("4.3", num)},
+			column{g, "Có tái sử dụng", 7.5, countCell, figure("4.3", num)},
 			column{g, "Tỷ lệ", 8.5, rateCell, figure("4.3", rate)})
 	}
 	g := "Kết quả còn hiệu lực"
 	cs = append(cs,
-		column{g, "Phải số hóa", 8.5, countCell, func(r TableRow) any { return r.Plan.Denominator }},
-		column{g, "Đã số hóa", 8.5, countCell, func(r TableRow) any { return r.Plan.Numerator }},
+		column{g, "Phải số hóa", 7.5, countCell, func(r TableRow) any { return r.Plan.Denominator }},
+		column{g, "Đã số hóa", 7.5, countCell, func(r TableRow) any { return r.Plan.Numerator }},
 		column{g, "Tỷ lệ", 8.5, rateCell, func(r TableRow) any { return rateValue(r.Plan.Rate) }},
-		column{"", "Ghi chú", 18, textCell, func(r TableRow) any {
+		column{"", "Ghi chú", 20, textCell, func(r TableRow) any {
 			f, ok := r.Figure("4.2")
 			if gap := f.Gap(); ok && gap > 0 {
-				return "Số hóa: " + GapText(gap, "vi")
+				return GapText(gap, "vi")
 			}
 			return ""
 		}})
@@ -156,8 +162,8 @@ func (t Table) XLSX(w io.Writer, h Heading) error {
 	x := newBook("Bảng tổng hợp")
 	cs := t.managerColumns()
 	last := len(cs) + 2
-	x.width(1, 6)
-	x.width(2, 34)
+	x.width(1, 5.5)
+	x.width(2, nameWidth)
 	for n, c := range cs {
 		x.width(n+3, c.width)
 	}
@@ -190,7 +196,7 @@ func (t Table) XLSX(w io.Writer, h Heading) error {
 		}
 	}
 	x.height(top, 20)
-	x.height(top+1, 48)
+	x.height(top+1, 60)
 	for c := 1; c <= last; c++ {
 		x.cell(c, top+2, fmt.Sprintf("(%d)", c), x.st.index)
 	}
@@ -202,7 +208,8 @@ func (t Table) XLSX(w io.Writer, h Heading) error {
 			numbers.next(0)
 			continue // the asked unit is the total, at the foot
 		}
-		x.line(row, numbers.next(r.Depth), r, cs, max(0, r.Depth-1), r.Depth <= 1)
+		parent := n+1 < len(t.Rows) && t.Rows[n+1].Depth > r.Depth
+		x.line(row, numbers.next(r.Depth), r, cs, max(0, r.Depth-1), parent || len(t.Rows) == 1)
 		row++
 	}
 	if len(t.Rows) > 1 {
@@ -215,11 +222,27 @@ func (t Table) XLSX(w io.Writer, h Heading) error {
 	for _, note := range t.footnotes(h) {
 		x.cell(1, row, note, x.st.note)
 		x.merge(1, row, last, row, x.st.note)
+		x.tall(row, note, 190)
 		row++
 	}
+	row = x.signatures(h, row, last)
 	x.landscape(head, last, row-1, top)
 	x.flat(t)
 	return x.write(w)
+}
+
+// signatures leaves room for those who sign; it returns the next free row.
+func (x *book) signatures(h Heading, row, last int) int {
+	if len(h.Signers) == 0 {
+		return row
+	}
+	row++
+	for n, who := range h.Signers {
+		from, to := 1+n*last/len(h.Signers), (n+1)*last/len(h.Signers)
+		x.cell(from, row, who, x.st.agency)
+		x.merge(from, row, to, row, x.st.agency)
+	}
+	return row + 6
 }
 
 func (t Table) footnotes(h Heading) []string {
@@ -233,7 +256,9 @@ func (t Table) footnotes(h Heading) []string {
 			out = append(out, fmt.Sprintf("- %s (%s): %s.", i.Name.VI, i.ID, lowerFirst(i.Rule.VI)))
 		}
 	}
-	out = append(out, "- Cột “Đã giải quyết” tính theo ngày giải quyết; kết quả còn hiệu lực tính tại ngày cuối kỳ.")
+	out = append(out,
+		"- Cột “Đã giải quyết” tính theo ngày giải quyết; kết quả còn hiệu lực tính tại ngày cuối kỳ.",
+		"- Cột “Ghi chú”: số hồ sơ cần số hóa thêm để đạt chỉ tiêu số hóa.")
 	for _, n := range t.Notes {
 		out = append(out, fmt.Sprintf("- %s: %s.", n.Unit, n.Text.VI))
 	}
@@ -249,13 +274,14 @@ type book struct {
 }
 
 type styles struct {
-	over, agency, nation, motto, place, title, period  int
-	head, index, note                                  int
-	text, centre, count, rate                          [2]int // plain, bold
-	totalText, totalCount, totalRate, totalCentre      int
-	indent                                             map[[2]int]int // depth and boldness
-	flatHead, flatText, flatCount, flatRate, wrapped   int
-	wrappedCentre, appendixHead, appendixResult, blank int
+	over, agency, nation, motto, place, title, period int
+	head, index, note                                 int
+	text, centre, count, rate, target                 [2]int // plain, bold
+	totalText, totalCount, totalRate, totalCentre     int
+	totalTarget                                       int
+	indent                                            map[[2]int]int // depth and boldness
+	flatHead, flatText, flatCount, flatRate           int
+	printed, printedText, printedRate                 int
 }
 
 func newBook(sheet string) *book {
@@ -271,7 +297,7 @@ func newBook(sheet string) *book {
 	}
 	// The locale in the format (42A: Vietnamese) asks for a decimal comma and a
 	// point between thousands also where the program's own language is another.
-	counts, rates := "[$-42A]#,##0", "[$-42A]0.00%"
+	counts, rates, targets := "[$-42A]#,##0", "[$-42A]0.00%", "[$-42A]0%"
 	style := func(s excelize.Style) int {
 		id, err := x.f.NewStyle(&s)
 		x.do(err)
@@ -296,14 +322,19 @@ func newBook(sheet string) *book {
 		flatRate:  style(excelize.Style{Font: font(11, false, false), CustomNumFmt: &rates, Alignment: &excelize.Alignment{Horizontal: "right"}}),
 	}
 	for n, bold := range []bool{false, true} {
-		x.st.text[n] = style(excelize.Style{Font: font(11, bold, false), Alignment: at("left", 0), Border: thin})
+		x.st.text[n] = style(excelize.Style{Font: font(11, bold, false), Alignment: at("left", 1), Border: thin})
 		x.st.centre[n] = style(excelize.Style{Font: font(11, bold, false), Alignment: at("center", 0), Border: thin})
 		x.st.count[n] = style(excelize.Style{Font: font(11, bold, false), Alignment: at("right", 0), Border: thin, CustomNumFmt: &counts})
+		x.st.target[n] = style(excelize.Style{Font: font(11, bold, false), Alignment: at("right", 0), Border: thin, CustomNumFmt: &targets})
 		x.st.rate[n] = style(excelize.Style{Font: font(11, bold, false), Alignment: at("right", 0), Border: thin, CustomNumFmt: &rates})
 		for depth := range 8 {
 			x.st.indent[[2]int{depth, n}] = style(excelize.Style{Font: font(11, bold, false), Alignment: at("left", depth), Border: thin})
 		}
 	}
+	x.st.printed = style(excelize.Style{Font: font(12, false, false), Alignment: at("center", 0), Border: thin})
+	x.st.printedText = style(excelize.Style{Font: font(12, false, false), Alignment: at("left", 0), Border: thin})
+	x.st.printedRate = style(excelize.Style{Font: font(12, false, false), Alignment: at("center", 0), Border: thin, CustomNumFmt: &rates})
+	x.st.totalTarget = style(excelize.Style{Font: font(11, true, false), Alignment: at("right", 0), Border: thin, Fill: grey, CustomNumFmt: &targets})
 	x.st.totalText = style(excelize.Style{Font: font(11, true, false), Alignment: at("left", 0), Border: thin, Fill: grey})
 	x.st.totalCentre = style(excelize.Style{Font: font(11, true, false), Alignment: at("center", 0), Border: thin, Fill: grey})
 	x.st.totalCount = style(excelize.Style{Font: font(11, true, false), Alignment: at("right", 0), Border: thin, Fill: grey, CustomNumFmt: &counts})
@@ -353,27 +384,71 @@ func (x *book) height(row int, h float64) { x.do(x.f.SetRowHeight(x.sheet, row, 
 // letterhead writes agency and state, title and period; mid is the last column
 // of the left half. It returns the row of the table's head.
 func (x *book) letterhead(h Heading, last, mid int, title string, q Query) int {
-	put := func(row int, left string, ls int, right string, rs int) {
-		x.cell(1, row, left, ls)
-		x.merge(1, row, mid, row, ls)
-		x.cell(mid+1, row, right, rs)
-		x.merge(mid+1, row, last, row, rs)
+	type line struct {
+		text  string
+		style int
+	}
+	var left []line
+	for _, part := range []struct {
+		text  string
+		style int
+	}{{h.Over, x.st.over}, {h.Agency, x.st.agency}} {
+		if part.text == "" {
+			continue
+		}
+		style := part.style
+		if h.Agency == "" {
+			style = x.st.agency
+		}
+		for l := range strings.SplitSeq(part.text, "\n") {
+			left = append(left, line{l, style})
+		}
+	}
+	right := []line{{"CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", x.st.nation}, {"Độc lập - Tự do - Hạnh phúc", x.st.motto}, {h.placeDay(), x.st.place}}
+	row := 1
+	for ; row <= max(len(left), len(right)); row++ {
+		l, r := line{"", x.st.over}, line{"", x.st.over}
+		if row <= len(left) {
+			l = left[row-1]
+		}
+		if row <= len(right) {
+			r = right[row-1]
+		}
+		x.cell(1, row, l.text, l.style)
+		x.merge(1, row, mid, row, l.style)
+		x.cell(mid+1, row, r.text, r.style)
+		x.merge(mid+1, row, last, row, r.style)
 		x.height(row, 18)
 	}
-	over, overStyle := h.Over, x.st.over
-	if h.Agency == "" {
-		overStyle = x.st.agency
+	row++
+	x.cell(1, row, title, x.st.title)
+	x.merge(1, row, last, row, x.st.title)
+	x.height(row, 4+18*float64(1+strings.Count(title, "\n")))
+	row++
+	x.cell(1, row, PeriodText(q.Period, "vi"), x.st.period)
+	x.merge(1, row, last, row, x.st.period)
+	x.height(row, 18)
+	return row + 2
+}
+
+const nameWidth = 32
+
+// styleOf chooses a cell's style by kind; a target that is no whole percent is
+// shown with its decimals.
+func (s *styles) styleOf(k cellKind, v any, b int, total bool) int {
+	if p, ok := v.(float64); k == targetCell && ok && math.Round(p*10000) != 100*math.Round(p*100) {
+		k = rateCell
 	}
-	put(1, over, overStyle, "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", x.st.nation)
-	put(2, h.Agency, x.st.agency, "Độc lập - Tự do - Hạnh phúc", x.st.motto)
-	put(3, "", x.st.over, h.placeDay(), x.st.place)
-	x.cell(1, 5, title, x.st.title)
-	x.merge(1, 5, last, 5, x.st.title)
-	x.height(5, 22*float64(1+strings.Count(title, "\n")))
-	x.cell(1, 6, PeriodText(q.Period, "vi"), x.st.period)
-	x.merge(1, 6, last, 6, x.st.period)
-	x.height(6, 18)
-	return 8
+	if total {
+		return [...]int{textCell: s.totalText, centreCell: s.totalCentre, countCell: s.totalCount, rateCell: s.totalRate, targetCell: s.totalTarget}[k]
+	}
+	return [...]int{textCell: s.text[b], centreCell: s.centre[b], countCell: s.count[b], rateCell: s.rate[b], targetCell: s.target[b]}[k]
+}
+
+// tall gives a row the height that its longest text needs; spreadsheets do it
+// by themselves only when somebody edits the row.
+func (x *book) tall(row int, text string, width float64) {
+	x.height(row, 4+14.5*float64(len(wrap(text, int(width)))))
 }
 
 func (x *book) line(row int, number string, r TableRow, cs []column, indent int, bold bool) {
@@ -382,18 +457,25 @@ func (x *book) line(row int, number string, r TableRow, cs []column, indent int,
 		b = 1
 	}
 	x.cell(1, row, number, x.st.centre[b])
+	if n, err := strconv.Atoi(number); err == nil { // a number, so that no program marks it as one kept as text
+		x.cell(1, row, n, x.st.centre[b])
+	}
 	x.cell(2, row, r.Name, x.st.indent[[2]int{min(indent, 7), b}])
 	for n, c := range cs {
-		x.cell(n+3, row, c.value(r), [...]int{textCell: x.st.text[b], centreCell: x.st.centre[b], countCell: x.st.count[b], rateCell: x.st.rate[b]}[c.kind])
+		v := c.value(r)
+		x.cell(n+3, row, v, x.st.styleOf(c.kind, v, b, false))
 	}
+	x.tall(row, r.Name, nameWidth-2*float64(1+indent))
 }
 
 func (x *book) total(row int, r TableRow, cs []column) {
 	x.cell(1, row, "", x.st.totalCentre)
 	x.cell(2, row, r.Name, x.st.totalText)
 	for n, c := range cs {
-		x.cell(n+3, row, c.value(r), [...]int{textCell: x.st.totalText, centreCell: x.st.totalCentre, countCell: x.st.totalCount, rateCell: x.st.totalRate}[c.kind])
+		v := c.value(r)
+		x.cell(n+3, row, v, x.st.styleOf(c.kind, v, 0, true))
 	}
+	x.tall(row, r.Name, nameWidth-2)
 }
 
 // landscape sets the page: A4 across, one page wide, the head on every page and
@@ -450,8 +532,9 @@ func (x *book) flat(t Table) {
 			row++
 		}
 	}
-	x.page("landscape", 1, 11, max(2, row-1), 1, 0)
+	// The filter first: it writes the sheet's properties anew, the page's too.
 	x.do(x.f.AutoFilter(x.sheet, "A1:"+name(11, max(2, row-1)), nil))
+	x.page("landscape", 1, 11, max(2, row-1), 1, 0)
 }
 
 func levelText(l dossier.Level) string {
@@ -482,7 +565,7 @@ func (x *book) write(w io.Writer) error {
 // XLSX writes the appendix as on the letter, on A4 upright.
 func (a AppendixTable) XLSX(w io.Writer, h Heading) error {
 	x := newBook("Phụ lục")
-	for n, width := range []float64{6, 52, 17, 27} {
+	for n, width := range []float64{5.5, 46, 17, 32} {
 		x.width(n+1, width)
 	}
 	title := h.Title
@@ -496,38 +579,25 @@ func (a AppendixTable) XLSX(w io.Writer, h Heading) error {
 	x.height(top, 36)
 	row := top + 1
 	for _, r := range a.Rows {
-		x.cell(1, row, r.Row, x.st.centre[0])
-		x.cell(2, row, r.Name.VI, x.st.text[0])
-		x.cell(3, row, r.Target.VI, x.st.centre[0])
+		x.cell(1, row, r.Row, x.st.printed)
+		x.cell(2, row, r.Name.VI, x.st.printedText)
+		x.cell(3, row, r.Target.VI, x.st.printed)
 		if r.Computed {
-			x.cell(4, row, rateValue(r.Figure.Rate), x.st.rate[0])
-			x.do(x.f.SetCellStyle(x.sheet, name(4, row), name(4, row), x.centredRate()))
+			x.cell(4, row, rateValue(r.Figure.Rate), x.st.printedRate)
 		} else {
-			x.cell(4, row, r.Result, x.st.centre[0])
+			x.cell(4, row, r.Result, x.st.printed)
 		}
-		lines := max(len(wrap(r.Name.VI, 50)), len(wrap(r.Result, 25)))
-		x.height(row, 6+15*float64(lines))
+		lines := max(len(wrap(r.Name.VI, 42)), len(wrap(r.Result, 28)))
+		x.height(row, 8+16*float64(lines))
 		row++
 	}
 	row++
 	for _, f := range a.footnotes("vi") {
 		x.cell(1, row, f, x.st.note)
 		x.merge(1, row, 4, row, x.st.note)
-		x.height(row, 4+15*float64(len(wrap(f, 100))))
+		x.height(row, 2+15*float64(len(wrap(f, 100))))
 		row++
 	}
 	x.page("portrait", top, 4, row-1, top, 0)
 	return x.write(w)
-}
-
-func (x *book) centredRate() int {
-	s, err := x.f.GetStyle(x.st.rate[0])
-	x.do(err)
-	if err != nil {
-		return 0
-	}
-	s.Alignment.Horizontal = "center"
-	id, err := x.f.NewStyle(s)
-	x.do(err)
-	return id
 }
