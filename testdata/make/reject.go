@@ -18,8 +18,8 @@ func reject() {
 	put("not-a-document", "page.pdf", []byte("<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body>502</body></html>\n"))
 
 	// damaged
-	put("damaged", "header-only.pdf", append([]byte("%PDF-1.5\n"), bytes.Repeat([]byte("\x13\x37 no objects here "), 200)...))
-	put("damaged", "noise-after-header.jpg", append([]byte("\xff\xd8\xff\xe0"), bytes.Repeat([]byte{0x55, 0x33}, 2000)...))
+	put("damaged", "header-only.pdf", append([]byte("%PDF-1.5\n"), append(bytes.Repeat([]byte("\x13\x37 no objects here "), 200), "\nstartxref\n0\n%%EOF\n"...)...))
+	put("damaged", "noise-after-header.jpg", append([]byte("\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x01\x00\xc8\x00\xc8\x00\x00"), append(bytes.Repeat([]byte{0x55, 0x33}, 2000), 0xff, 0xd9)...))
 	no := newFile()
 	no.imagePage(g4(1), 300, "")
 	no.bytes()
