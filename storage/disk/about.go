@@ -11,6 +11,8 @@ import (
 	"os"
 	"path"
 	"strings"
+
+	"sohoa/storage"
 )
 
 // about is what the store knows of an object besides its bytes, as it stands in
@@ -99,7 +101,7 @@ func (s *Store) readAbout(f *os.File, name string) (about, error) {
 // computed from the bytes, which are the truth.
 func parseAbout(b []byte) about {
 	var a about
-	if json.Unmarshal(b, &a) != nil {
+	if json.Unmarshal(b, &a) != nil || (storage.Info{SHA256: a.SHA256, ContentType: a.ContentType, Meta: a.Meta}).Check() != nil {
 		return about{}
 	}
 	return a
