@@ -89,8 +89,8 @@ func clone(m map[string]*huma.Response) map[string]*huma.Response {
 }
 
 type documentInput struct {
-	ID     string   `path:"id"`
-	Prefer []string `header:"Prefer" doc:"wait=20: wait so many seconds for the verdict"`
+	ID     string `path:"id"`
+	Prefer string `header:"Prefer" doc:"wait=20: wait so many seconds for the verdict"`
 }
 
 // reach returns the standing of a document the actor may see.
@@ -107,7 +107,7 @@ func (s *server) getDocument(ctx context.Context, in *documentInput) (*sendOutpu
 	if err != nil {
 		return nil, err
 	}
-	if wait := preferWait(in.Prefer); wait > 0 && st.State == dossier.Pending {
+	if wait := preferWait([]string{in.Prefer}); wait > 0 && st.State == dossier.Pending {
 		if st, err = s.Pipeline.Wait(ctx, in.ID, wait); err != nil {
 			return nil, err
 		}

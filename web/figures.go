@@ -46,9 +46,9 @@ func (s *server) routeFigures() {
 		Summary: "The dossiers behind a figure", Tags: []string{"figures"}, Errors: []int{400, 401, 403, 404, 503}}, s.getList)
 }
 
-// figuresInput chooses figures. The period is half-open: the day `to` is no
+// FiguresInput chooses figures. The period is half-open: the day `to` is no
 // longer in it.
-type figuresInput struct {
+type FiguresInput struct {
 	Unit    string `query:"unit" doc:"the unit asked about; the token's own unit where absent"`
 	From    string `query:"from" doc:"yyyy-mm-dd, the first day"`
 	To      string `query:"to" doc:"yyyy-mm-dd, the first day that is no longer in the period"`
@@ -58,7 +58,7 @@ type figuresInput struct {
 }
 
 // query reads what was asked, completed by what the actor is and what day it is.
-func (s *server) query(ctx context.Context, in figuresInput) (tally.Query, *tally.Structure, error) {
+func (s *server) query(ctx context.Context, in FiguresInput) (tally.Query, *tally.Structure, error) {
 	q := tally.Query{Version: cmpOr(in.Formula, tally.DefaultVersion), Unit: actorOf(ctx).Unit}
 	var err error
 	if in.Unit != "" {
@@ -124,12 +124,12 @@ func (s *server) targets(ctx context.Context) (tally.Targets, error) {
 }
 
 type reportInput struct {
-	figuresInput
+	FiguresInput
 	Indicators []string `query:"indicators" doc:"ids, separated by commas; all where absent"`
 }
 
 func (s *server) getReport(ctx context.Context, in *reportInput) (*huma.StreamResponse, error) {
-	t, err := s.report(ctx, in.figuresInput, in.Indicators)
+	t, err := s.report(ctx, in.FiguresInput, in.Indicators)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ func (s *server) getReport(ctx context.Context, in *reportInput) (*huma.StreamRe
 	}}, nil
 }
 
-func (s *server) report(ctx context.Context, in figuresInput, indicators []string) (tally.Table, error) {
+func (s *server) report(ctx context.Context, in FiguresInput, indicators []string) (tally.Table, error) {
 	q, _, err := s.query(ctx, in)
 	if err != nil {
 		return tally.Table{}, err
@@ -163,7 +163,7 @@ func (s *server) report(ctx context.Context, in figuresInput, indicators []strin
 }
 
 type listInput struct {
-	figuresInput
+	FiguresInput
 	Indicator string `query:"indicator" required:"true" doc:"id of the indicator, such as 4.2"`
 	Side      string `query:"side" enum:"counted,missing,all" default:"missing"`
 	After     string `query:"after" doc:"next of the page before"`
@@ -220,7 +220,7 @@ func (s *server) list(ctx context.Context, in listInput) (list, error) {
 	if s.Lister == nil {
 		return l, problem("not-wired", nil)
 	}
-	q, st, err := s.query(ctx, in.figuresInput)
+	q, st, err := s.query(ctx, in.FiguresInput)
 	if err != nil {
 		return l, err
 	}

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"net/http"
 	"strconv"
 	"time"
 
@@ -32,7 +31,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	return m
 }
 
-func (m *metrics) seen(r *http.Request, status int, d time.Duration) {
-	m.requests.WithLabelValues(routeName(r), strconv.Itoa(status)).Inc()
-	m.seconds.WithLabelValues(routeName(r)).Observe(d.Seconds())
+func (m *metrics) seen(route string, status int, d time.Duration) {
+	m.requests.WithLabelValues(route, strconv.Itoa(status)).Inc()
+	m.seconds.WithLabelValues(route).Observe(d.Seconds())
 }

@@ -19,6 +19,7 @@ import (
 // notes is what is learnt of a request on its way, for its one log line.
 type notes struct {
 	id      string
+	route   string // its pattern: the address itself may name somebody
 	actor   string
 	problem string
 	err     error
@@ -36,6 +37,12 @@ func requestID(ctx context.Context) string {
 func note(ctx context.Context, p *Problem) {
 	if n, ok := ctx.Value(notesKey{}).(*notes); ok {
 		n.problem, n.err = p.Code, p.err
+	}
+}
+
+func noteRoute(ctx context.Context, pattern string) {
+	if n, ok := ctx.Value(notesKey{}).(*notes); ok {
+		n.route = pattern
 	}
 }
 
@@ -76,7 +83,7 @@ func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 func (s *server) outermost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		n := &notes{id: newRequestID()}
+		n := &notes{id: newRequestID(), route: "none"}
 		a := &answer{ResponseWriter: w}
 		r = r.WithContext(context.WithValue(r.Context(), notesKey{}, n))
 		h := a.Header()
@@ -106,8 +113,8 @@ func (s *server) outermost(next http.Handler) http.Handler {
 					}
 				}
 			}
-			s.metrics.seen(r, a.status, time.Since(start))
-			s.logRequest(r, a, n, time.Since(start))
+			s.metrics.seen(n.route, a.status, time.Since(start))
+			s.logRequest(a, n, time.Since(start))
 			if aborted {
 				panic(http.ErrAbortHandler)
 			}
@@ -127,15 +134,15 @@ func (s *server) outermost(next http.Handler) http.Handler {
 }
 
 // logRequest never names the URL: paths carry codes and queries carry names.
-func (s *server) logRequest(r *http.Request, a *answer, n *notes, d time.Duration) {
+func (s *server) logRequest(a *answer, n *notes, d time.Duration) {
 	level := zerolog.InfoLevel
 	switch {
 	case a.status >= 500 && a.status != http.StatusServiceUnavailable && a.status != http.StatusNotImplemented:
 		level = zerolog.ErrorLevel
-	case r.Pattern == "GET /healthz" || r.Pattern == "GET /readyz" || r.Pattern == "GET /metrics":
+	case n.route == "GET /healthz", n.route == "GET /readyz", n.route == "GET /metrics":
 		level = zerolog.DebugLevel
 	}
-	e := s.Log.WithLevel(level).Str("request", n.id).Str("route", routeName(r)).Int("status", a.status).
+	e := s.Log.WithLevel(level).Str("request", n.id).Str("route", n.route).Int("status", a.status).
 		Int64("bytes", a.size).Dur("ms", d)
 	if n.actor != "" {
 		e = e.Str("by", n.actor)
@@ -147,13 +154,6 @@ func (s *server) logRequest(r *http.Request, a *answer, n *notes, d time.Duratio
 		e = e.Err(n.err)
 	}
 	e.Msg("request")
-}
-
-func routeName(r *http.Request) string {
-	if r.Pattern == "" {
-		return "none"
-	}
-	return r.Pattern
 }
 
 func panicName(v any) string {

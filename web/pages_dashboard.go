@@ -74,13 +74,13 @@ type dashboardBody struct {
 var shown = []string{"4.2", "4.1", "4.3"}
 
 // figuresOf reads what a page's address asks.
-func figuresOf(v url.Values) figuresInput {
-	return figuresInput{Unit: v.Get("unit"), From: v.Get("from"), To: v.Get("to"), Period: v.Get("period"),
+func figuresOf(v url.Values) FiguresInput {
+	return FiguresInput{Unit: v.Get("unit"), From: v.Get("from"), To: v.Get("to"), Period: v.Get("period"),
 		Formula: v.Get("formula"), AsOf: v.Get("structure_as_of")}
 }
 
 // values is what was asked as an address asks it.
-func (in figuresInput) values() url.Values {
+func (in FiguresInput) values() url.Values {
 	v := url.Values{}
 	for k, x := range map[string]string{"unit": in.Unit, "from": in.From, "to": in.To, "period": in.Period,
 		"formula": in.Formula, "structure_as_of": in.AsOf} {
@@ -373,7 +373,7 @@ func rowViews(t tally.Table, v url.Values, sort, l string, who grant) ([]string,
 	return heads, append(rows, total)
 }
 
-func periodOptions(in figuresInput, years []int, l string) []option {
+func periodOptions(in FiguresInput, years []int, l string) []option {
 	var out []option
 	add := func(v, text string) { out = append(out, option{v, text, v == in.Period}) }
 	if in.Period == "" {

@@ -44,7 +44,7 @@ const whyLimit = 2000
 
 func (s *server) listPage(w http.ResponseWriter, r *http.Request) error {
 	ctx, l, v := r.Context(), lang(r), r.URL.Query()
-	in := listInput{figuresInput: figuresOf(v), Indicator: cmpOr(v.Get("indicator"), shown[0]),
+	in := listInput{FiguresInput: figuresOf(v), Indicator: cmpOr(v.Get("indicator"), shown[0]),
 		Side: cmpOr(v.Get("side"), string(tally.Missing)), After: v.Get("after"), Limit: 50}
 	if !slices.Contains([]tally.Side{tally.Counted, tally.Missing, tally.All}, tally.Side(in.Side)) {
 		return badValue("side")
@@ -60,7 +60,7 @@ func (s *server) listPage(w http.ResponseWriter, r *http.Request) error {
 	b := listPageBody{UnitName: tree.by[x.Unit].Name, PeriodText: tally.PeriodText(x.Period, l),
 		Rule: x.indicator.Rule.In(l), Formula: x.Version,
 		Heading: fmt.Sprintf(say(l, "list-"+string(x.side)), grouped(x.total), x.indicator.Name.In(l))}
-	fv := in.figuresInput.values()
+	fv := in.FiguresInput.values()
 	fv.Set("unit", string(x.Unit))
 	b.Back = link("/", fv)
 	at := func(side, after string) string {

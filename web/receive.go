@@ -15,20 +15,20 @@ import (
 	"sohoa/pipeline"
 )
 
-// sendInput is what stands beside the bytes. What may be personal has a header;
+// SendInput is what stands beside the bytes. What may be personal has a header;
 // name and paper may also stand in the query, for the convenience of curl: no
 // query is ever logged.
-type sendInput struct {
-	ContentDigest []string `header:"Content-Digest" doc:"sha-256=:<base64>: (RFC 9530); checked when given"`
-	Prefer        []string `header:"Prefer" doc:"wait=20: answer with the verdict if it is there within so many seconds, at most 60 (RFC 7240)"`
-	Disposition   string   `header:"Content-Disposition" doc:"attachment; filename*=UTF-8''… : the name of the file"`
-	OwnerID       string   `header:"Sohoa-Owner-Id" doc:"12 digits of a citizen, 10 or 13 of an enterprise"`
-	NameHeader    string   `header:"Sohoa-Name" doc:"name of the paper, as all Sohoa- headers in percent-encoded UTF-8 (RFC 8187; its prefix UTF-8'' may be left out)"`
-	NumberHeader  string   `header:"Sohoa-Number" doc:"symbol-number of a result"`
-	Abstract      string   `header:"Sohoa-Abstract"`
-	IssuedBy      string   `header:"Sohoa-Issued-By"`
-	SignedBy      string   `header:"Sohoa-Signed-By"`
-	Scope         string   `header:"Sohoa-Scope"`
+type SendInput struct {
+	ContentDigest string `header:"Content-Digest" doc:"sha-256=:<base64>: (RFC 9530); checked when given"`
+	Prefer        string `header:"Prefer" doc:"wait=20: answer with the verdict if it is there within so many seconds, at most 60 (RFC 7240)"`
+	Disposition   string `header:"Content-Disposition" doc:"attachment; filename*=UTF-8''… : the name of the file"`
+	OwnerID       string `header:"Sohoa-Owner-Id" doc:"12 digits of a citizen, 10 or 13 of an enterprise"`
+	NameHeader    string `header:"Sohoa-Name" doc:"name of the paper, as all Sohoa- headers in percent-encoded UTF-8 (RFC 8187; its prefix UTF-8'' may be left out)"`
+	NumberHeader  string `header:"Sohoa-Number" doc:"symbol-number of a result"`
+	Abstract      string `header:"Sohoa-Abstract"`
+	IssuedBy      string `header:"Sohoa-Issued-By"`
+	SignedBy      string `header:"Sohoa-Signed-By"`
+	Scope         string `header:"Sohoa-Scope"`
 
 	Paper         string `query:"paper" doc:"code of the paper; a paper with a code is there once in a dossier"`
 	Name          string `query:"name" doc:"name of the paper, where it is not personal"`
@@ -45,7 +45,7 @@ type sendInput struct {
 }
 
 // Resolve keeps the connection: the body is streamed, never held.
-func (in *sendInput) Resolve(ctx huma.Context) []error {
+func (in *SendInput) Resolve(ctx huma.Context) []error {
 	in.r, in.w = humago.Unwrap(ctx)
 	return nil
 }
@@ -53,12 +53,12 @@ func (in *sendInput) Resolve(ctx huma.Context) []error {
 type dossierSendInput struct {
 	Code string `path:"code" doc:"dossier code, such as H51.04-240830-0001"`
 	Kind string `query:"kind" doc:"component or result" example:"component"`
-	sendInput
+	SendInput
 }
 
 type resultSendInput struct {
 	Unit string `header:"Sohoa-Unit" doc:"the unit whose result it is"`
-	sendInput
+	SendInput
 }
 
 type sendOutput struct {
@@ -82,7 +82,7 @@ func (s *server) sendDossier(ctx context.Context, in *dossierSendInput) (*sendOu
 	if slip.Unit, err = s.Register.ResolveUnit(ctx, code); err != nil {
 		return nil, err
 	}
-	return s.send(ctx, slip, &in.sendInput)
+	return s.send(ctx, slip, &in.SendInput)
 }
 
 func (s *server) sendResult(ctx context.Context, in *resultSendInput) (*sendOutput, error) {
@@ -97,19 +97,19 @@ func (s *server) sendResult(ctx context.Context, in *resultSendInput) (*sendOutp
 	if _, ok := tree.by[unit]; !ok {
 		return nil, dossier.ErrUnknownUnit
 	}
-	return s.send(ctx, dossier.Slip{Kind: dossier.ResultInForce, Unit: unit}, &in.sendInput)
+	return s.send(ctx, dossier.Slip{Kind: dossier.ResultInForce, Unit: unit}, &in.SendInput)
 }
 
 // send takes one document in. Nothing of the body is read before the sender is
 // known to be allowed to send it there.
-func (s *server) send(ctx context.Context, slip dossier.Slip, in *sendInput) (*sendOutput, error) {
+func (s *server) send(ctx context.Context, slip dossier.Slip, in *SendInput) (*sendOutput, error) {
 	if err := within(ctx, slip.Unit); err != nil {
 		return nil, err
 	}
 	if err := in.fill(&slip); err != nil {
 		return nil, err
 	}
-	digest, err := contentDigest(in.ContentDigest)
+	digest, err := contentDigest(in.r.Header.Values("Content-Digest"))
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +131,7 @@ func (s *server) send(ctx context.Context, slip dossier.Slip, in *sendInput) (*s
 	}
 	again := st.Again
 	out := &sendOutput{}
-	if wait := preferWait(in.Prefer); wait > 0 && st.State == dossier.Pending {
+	if wait := preferWait(in.r.Header.Values("Prefer")); wait > 0 && st.State == dossier.Pending {
 		out.PreferenceApplied = "wait=" + strconv.Itoa(int(wait.Seconds()))
 		if st, err = s.Pipeline.Wait(ctx, st.Intake.ID, wait); err != nil {
 			return nil, err
@@ -169,7 +169,7 @@ func (out *sendOutput) verdict(st dossier.Standing, fresh int) error {
 }
 
 // take streams the body into the pipeline.
-func (s *server) take(ctx context.Context, slip dossier.Slip, digest dossier.Digest, in *sendInput) (dossier.Standing, error) {
+func (s *server) take(ctx context.Context, slip dossier.Slip, digest dossier.Digest, in *SendInput) (dossier.Standing, error) {
 	if in.r.ContentLength > s.MaxBody {
 		return dossier.Standing{}, rejected(dossier.TooLarge, dossier.TooLarge.Text(), "")
 	}
@@ -220,7 +220,7 @@ func (s *server) mayReuse(ctx context.Context, slip dossier.Slip) error {
 }
 
 // fill puts what the request says into the slip.
-func (in *sendInput) fill(slip *dossier.Slip) error {
+func (in *SendInput) fill(slip *dossier.Slip) error {
 	var err error
 	if slip.FileName, err = fileName(in.Disposition); err != nil {
 		return err

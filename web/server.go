@@ -201,6 +201,7 @@ func (g guarded) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Re
 	}
 	g.s.routes = append(g.s.routes, Route{pattern, a})
 	g.s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		noteRoute(r.Context(), pattern)
 		who, err := g.s.admit(r, pattern, a)
 		if who.ID != "" {
 			noteActor(r.Context(), who.Actor)

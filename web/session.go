@@ -70,12 +70,12 @@ func (s *server) signedIn(r *http.Request) (dossier.Account, error) {
 	a, err := s.Accounts.Account(ctx, id)
 	// How long somebody has been away is kept here and not by the manager, which
 	// would write at each request.
-	now, seen := s.Now(), s.sessions.GetTime(ctx, sessionSeen)
+	now, seen := s.Now(), time.Unix(s.sessions.GetInt64(ctx, sessionSeen), 0)
 	if now.Sub(seen) > sessionIdle {
 		return dossier.Account{}, errSignedOut
 	}
 	if now.Sub(seen) > sessionIdle/24 {
-		s.sessions.Put(ctx, sessionSeen, now.UTC())
+		s.sessions.Put(ctx, sessionSeen, now.Unix())
 	}
 	if errors.Is(err, dossier.ErrNoAccount) || err == nil && (a.Disabled || passwordMark(a) != s.sessions.GetString(ctx, sessionHash)) {
 		return dossier.Account{}, errSignedOut
@@ -140,7 +140,7 @@ func (s *server) begin(ctx context.Context, a dossier.Account) error {
 	}
 	s.sessions.Put(ctx, sessionKey, a.ID)
 	s.sessions.Put(ctx, sessionHash, passwordMark(a))
-	s.sessions.Put(ctx, sessionSeen, s.Now().UTC())
+	s.sessions.Put(ctx, sessionSeen, s.Now().Unix())
 	return nil
 }
 

@@ -1,0 +1,251 @@
+package web_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sohoa/dossier"
+	"sohoa/internal/testneed"
+	"sohoa/web"
+)
+
+// accessTable reads docs/access.md: reach by route and role; "public" under the
+// role "" where anybody may.
+func accessTable(t *testing.T) map[string]map[dossier.Role]string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(testneed.Root(t), "docs", "access.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]map[dossier.Role]string{}
+	var roles []dossier.Role
+	for line := range strings.Lines(string(b)) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		switch {
+		case cells[0] == "route":
+			for _, c := range cells[1:] {
+				r, err := dossier.ParseRole(c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				roles = append(roles, r)
+			}
+		case len(roles) > 0 && strings.HasPrefix(line, "| `"):
+			row := map[dossier.Role]string{}
+			for i, c := range cells[1:] {
+				row[roles[i]] = c
+			}
+			out[strings.Trim(cells[0], "`")] = row
+		case strings.HasPrefix(line, "`GET /healthz`"):
+			for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(line, -1) {
+				out[m[1]] = map[dossier.Role]string{"": "public"}
+			}
+		}
+	}
+	if !slices.Equal(roles, dossier.Roles()) || len(out) < 20 {
+		t.Fatalf("docs/access.md: roles %v, %d routes", roles, len(out))
+	}
+	return out
+}
+
+func TestAccessTableIsTheProgramsOwn(t *testing.T) {
+	h := newHouse(t, setup{idle: true})
+	want := accessTable(t)
+	for _, r := range web.Routes(h.handler) {
+		row, ok := want[r.Pattern]
+		if !ok {
+			t.Errorf("%s: docs/access.md does not name it", r.Pattern)
+			continue
+		}
+		delete(want, r.Pattern)
+		if r.Access.Public != (row[""] == "public") {
+			t.Errorf("%s: public %v, docs/access.md says otherwise", r.Pattern, r.Access.Public)
+		}
+		for _, role := range dossier.Roles() {
+			if got := r.Access.Roles[role].String(); !r.Access.Public && got != row[role] {
+				t.Errorf("%s: %s reaches %q, docs/access.md says %q", r.Pattern, role, got, row[role])
+			}
+		}
+	}
+	for p := range want {
+		t.Errorf("%s: in docs/access.md, not in the program", p)
+	}
+}
+
+// places are the units a request may be about, seen from H51.10.
+var places = map[string]dossier.UnitCode{"own": "H51.10", "sub": "H51.10.01", "former sub": "H51.10.09", "sister": "H51.11", "sister's": "H51.11.01", "above": "H51", "foreign": "H92"}
+
+// TestAccessMatrix tries every route as every role on every place, by token and
+// signed in, and then without, with an expired and with a revoked token.
+func TestAccessMatrix(t *testing.T) {
+	h := newHouse(t, setup{})
+	const home = dossier.UnitCode("H51.10")
+	documents := map[dossier.UnitCode]string{}
+	for _, u := range places {
+		r := h.send(h.token(dossier.Operator, u), code(u, 1), "component", "accept/page.png")
+		var d struct{ ID string }
+		if r.json(t, &d); r.StatusCode != http.StatusCreated || d.ID == "" {
+			t.Fatalf("%s: %d %v %s", u, r.StatusCode, r.Header, r.body)
+		}
+		documents[u] = d.ID
+	}
+	page := scan(t, "accept/page.png")
+	get := func(f string, a ...any) func(dossier.UnitCode) *http.Request {
+		return func(u dossier.UnitCode) *http.Request {
+			return h.request("GET", strings.NewReplacer("{id}", documents[u], "{code}", code(u, 1), "{unit}", string(u)).Replace(fmt.Sprintf(f, a...)), "", nil)
+		}
+	}
+	post := func(path string, v func(dossier.UnitCode) url.Values) func(dossier.UnitCode) *http.Request {
+		return func(u dossier.UnitCode) *http.Request {
+			return h.request("POST", path, "", strings.NewReader(v(u).Encode()), "Content-Type", "application/x-www-form-urlencoded")
+		}
+	}
+	requests := map[string]func(dossier.UnitCode) *http.Request{
+		"PUT /api/v1/dossiers/{code}/documents": func(u dossier.UnitCode) *http.Request {
+			return h.request("PUT", "/api/v1/dossiers/"+code(u, 1)+"/documents?kind=component", "", bytes.NewReader(page))
+		},
+		"PUT /api/v1/results/documents": func(u dossier.UnitCode) *http.Request {
+			return h.request("PUT", "/api/v1/results/documents?issued_on=2020-01-02", "", bytes.NewReader(page), "Sohoa-Unit", string(u), "Sohoa-Number", "12/QĐ-UBND")
+		},
+		"GET /api/v1/documents/{id}":          get("/api/v1/documents/{id}"),
+		"GET /api/v1/documents/{id}/original": get("/api/v1/documents/{id}/original"),
+		"GET /api/v1/documents/{id}/archive":  get("/api/v1/documents/{id}/archive"),
+		"GET /api/v1/dossiers/{code}":         get("/api/v1/dossiers/{code}"),
+		"GET /api/v1/report":                  get("/api/v1/report?unit={unit}&period=2024&structure_as_of=2024-06-30"),
+		"GET /api/v1/list":                    get("/api/v1/list?unit={unit}&period=2024&structure_as_of=2024-06-30&indicator=4.2"),
+		"POST /api/v1/import/{kind}": func(dossier.UnitCode) *http.Request {
+			return h.request("POST", "/api/v1/import/units", "", strings.NewReader("code,name\n"))
+		},
+		"GET /api/v1/units":                get("/api/v1/units"),
+		"GET /metrics":                     get("/metrics"),
+		"GET /{$}":                         get("/?unit={unit}&period=2024&structure_as_of=2024-06-30"),
+		"GET /report.xlsx":                 get("/report.xlsx?unit={unit}&period=2024&structure_as_of=2024-06-30"),
+		"GET /report.csv":                  get("/report.csv?unit={unit}&period=2024&structure_as_of=2024-06-30"),
+		"GET /list":                        get("/list?unit={unit}&period=2024&structure_as_of=2024-06-30"),
+		"GET /dossiers/{code}":             get("/dossiers/{code}"),
+		"GET /documents/{id}":              get("/documents/{id}"),
+		"GET /documents/{id}/pages/{page}": get("/documents/{id}/pages/1?dpi=24"),
+		"GET /station":                     get("/station?code={code}"),
+		"GET /inbox":                       get("/inbox"),
+		"POST /inbox/replay": post("/inbox/replay", func(u dossier.UnitCode) url.Values {
+			return url.Values{"id": {documents[u]}}
+		}),
+		"GET /operations": get("/operations"),
+		"GET /password":   get("/password"),
+		"POST /password":  post("/password", func(dossier.UnitCode) url.Values { return nil }),
+		"POST /logout":    post("/logout", func(dossier.UnitCode) url.Values { return nil }),
+	}
+	// Routes whose subject is the actor, not the asked unit: their own scope is
+	// tested elsewhere, here only who may enter.
+	aboutNobody := []string{"GET /inbox"}
+	// Routes for people only.
+	people := []string{"GET /password", "POST /password", "POST /logout"}
+
+	table := accessTable(t)
+	for pattern, row := range table {
+		if row[""] == "" && requests[pattern] == nil {
+			t.Fatalf("%s: the matrix does not try it", pattern)
+		}
+	}
+	reaches := func(reach, place string) bool {
+		switch reach {
+		case "own":
+			return place == "own"
+		case "subtree":
+			return place == "own" || place == "sub" || place == "former sub"
+		}
+		return reach == "yes"
+	}
+	refused := func(r reply) bool {
+		return r.StatusCode == http.StatusUnauthorized || r.StatusCode == http.StatusForbidden
+	}
+	tried := 0
+	patterns := slices.Sorted(maps.Keys(requests))
+	for _, role := range dossier.Roles() {
+		token, person := h.token(role, home), h.person(role, home)
+		for _, pattern := range patterns {
+			for place, unit := range places {
+				want := reaches(table[pattern][role], place)
+				if slices.Contains(aboutNobody, pattern) {
+					want = table[pattern][role] != "–"
+				}
+				forPeople := slices.Contains(people, pattern)
+				req := requests[pattern](unit)
+				req.Header.Set("Authorization", "Bearer "+token)
+				if r := h.do(req); refused(r) != (!want || forPeople) || r.StatusCode >= 500 && r.StatusCode != http.StatusNotImplemented {
+					t.Errorf("%s as %s by token on %s: %d, docs/access.md says %q: %.200s", pattern, role, place, r.StatusCode, table[pattern][role], r.body)
+				}
+				tried++
+				if pattern == "POST /logout" || pattern == "POST /password" {
+					continue // the session would end, or count wrong passwords; tested by themselves
+				}
+				if r := h.doWith(person, requests[pattern](unit)); refused(r) == want || r.StatusCode >= 500 && r.StatusCode != http.StatusNotImplemented {
+					t.Errorf("%s as %s signed in on %s: %d, docs/access.md says %q: %.200s", pattern, role, place, r.StatusCode, table[pattern][role], r.body)
+				}
+				tried++
+			}
+		}
+	}
+
+	expired, _, err := h.ledger.CreateToken(context.Background(), dossier.Token{Role: dossier.Operator, Unit: home, Expires: time.Now().Add(-time.Minute)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	revoked, id, err := h.ledger.CreateToken(context.Background(), dossier.Token{Role: dossier.Operator, Unit: home})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.ledger.RevokeToken(context.Background(), id); err != nil {
+		t.Fatal(err)
+	}
+	stranger := h.browser()
+	u, _ := url.Parse(h.URL)
+	stranger.Jar.SetCookies(u, []*http.Cookie{{Name: "sohoa", Value: strings.Repeat("x", 43)}})
+	for _, pattern := range patterns {
+		for state, secret := range map[string]string{"signed out": "", "expired": expired, "revoked": revoked, "invented": "sohoa_" + strings.Repeat("a", 40)} {
+			req := requests[pattern](home)
+			if secret != "" {
+				req.Header.Set("Authorization", "Bearer "+secret)
+			}
+			if r := h.do(req); r.StatusCode != http.StatusUnauthorized || r.Header.Get("WWW-Authenticate") == "" {
+				t.Errorf("%s %s: %d", pattern, state, r.StatusCode)
+			}
+			tried++
+		}
+		if r := h.doWith(stranger, requests[pattern](home)); r.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s with an invented session: %d", pattern, r.StatusCode)
+		}
+		tried++
+	}
+	for pattern, row := range table {
+		if row[""] != "public" {
+			continue
+		}
+		method, path, _ := strings.Cut(pattern, " ")
+		r := h.do(h.request(method, strings.Replace(path, "{file}", "style.css", 1), "", io.NopCloser(strings.NewReader(""))))
+		if pattern == "POST /login" {
+			if r.StatusCode != http.StatusUnauthorized || !strings.Contains(string(r.body), "note bad") {
+				t.Errorf("%s: %d", pattern, r.StatusCode)
+			}
+		} else if r.StatusCode != http.StatusOK {
+			t.Errorf("%s: %d", pattern, r.StatusCode)
+		}
+		tried++
+	}
+	t.Logf("%d requests tried", tried)
+}
