@@ -29,6 +29,14 @@ type PortalFigure struct {
 	Denominator int64
 }
 
+// IndicatorValue is a row of the appendix that comes from elsewhere, as it is to
+// be printed.
+type IndicatorValue struct {
+	Row    int    // 1, 2, 6, 8, 10 or 11
+	Period string // as ParsePeriod reads it: 2024-08
+	Value  string
+}
+
 // Error says which row and column, and why. The file's name is left out: people
 // give it, and it may be personal data.
 func (e *RowError) Error() string {

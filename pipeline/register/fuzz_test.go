@@ -97,7 +97,7 @@ func FuzzResults(f *testing.F) {
 }
 
 func FuzzIndicators(f *testing.F) {
-	fuzzRead(f, "row,period,value\n", []string{"1,2024-08,\"68,82%\""}, ReadIndicators, func(t *testing.T, v IndicatorValue) {
+	fuzzRead(f, "row,period,value\n", []string{"1,2024-08,\"68,82%\""}, ReadIndicators, func(t *testing.T, v dossier.IndicatorValue) {
 		_, err := dossier.ParsePeriod(v.Period)
 		must(t, v, err)
 		if v.Row < 1 || v.Row > 11 || v.Value == "" {

@@ -81,8 +81,8 @@ func Import(ctx context.Context, l Ledger, kind Kind, s *sheet.Sheet, o Options)
 		}, into(im, s.Name(), l.ImportPortal), BatchSize)
 	case Indicators:
 		lines, unknown, e := ReadIndicators(s, o.Mapping)
-		err = run(im, lines, unknown, e, func(v IndicatorValue) string { return v.Period + "\x00" + strconv.Itoa(v.Row) },
-			func(lines []Line[IndicatorValue]) error { return importIndicators(im, l, lines) }, BatchSize)
+		err = run(im, lines, unknown, e, func(v dossier.IndicatorValue) string { return v.Period + "\x00" + strconv.Itoa(v.Row) },
+			func(lines []Line[dossier.IndicatorValue]) error { return importIndicators(im, l, lines) }, BatchSize)
 	default:
 		return im.sum, nil, fmt.Errorf("register: no such register: %q", kind)
 	}
@@ -309,7 +309,7 @@ func importUnits(im *importer, l Ledger, file string, lines []Line[dossier.Unit]
 	return into(im, file, l.ImportUnits)(kept)
 }
 
-func importIndicators(im *importer, l Ledger, lines []Line[IndicatorValue]) error {
+func importIndicators(im *importer, l Ledger, lines []Line[dossier.IndicatorValue]) error {
 	periods := map[string]map[int]string{}
 	var order []string
 	for _, line := range lines {

@@ -71,8 +71,8 @@ func parseResult(c *cells) dossier.Result {
 	return r
 }
 
-func parseIndicator(c *cells) IndicatorValue {
-	v := IndicatorValue{Period: c.period("period"), Value: c.needed("value", 500)}
+func parseIndicator(c *cells) dossier.IndicatorValue {
+	v := dossier.IndicatorValue{Period: c.period("period"), Value: c.needed("value", 500)}
 	switch s := c.needed("row", 10); s {
 	case "":
 	case "1", "2", "6", "8", "10", "11":

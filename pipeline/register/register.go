@@ -46,14 +46,6 @@ type Line[T any] struct {
 	Value T
 }
 
-// IndicatorValue is a row of the appendix that comes from elsewhere, as it is
-// to be printed.
-type IndicatorValue struct {
-	Row    int
-	Period string
-	Value  string
-}
-
 // Lines is a register being read: good rows, and for each bad cell a
 // *dossier.RowError; any other error ends it and is of the machine.
 type Lines[T any] = iter.Seq2[Line[T], error]
@@ -80,7 +72,7 @@ func ReadResults(s *sheet.Sheet, m sheet.Mapping) (Lines[dossier.Result], []*dos
 }
 
 // ReadIndicators reads indicators.csv.
-func ReadIndicators(s *sheet.Sheet, m sheet.Mapping) (Lines[IndicatorValue], []*dossier.RowError, error) {
+func ReadIndicators(s *sheet.Sheet, m sheet.Mapping) (Lines[dossier.IndicatorValue], []*dossier.RowError, error) {
 	return read(s, m, indicatorColumns, parseIndicator)
 }
 

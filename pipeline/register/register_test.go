@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -292,4 +293,58 @@ func TestFaultsAreOurs(t *testing.T) {
 	if _, _, err := Import(ctx, newBook(), Dossiers, open(t, text), Options{}); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
+}
+
+// What is written is read the same, in every format a spreadsheet may give it.
+func TestWriteRead(t *testing.T) {
+	files := Files{
+		Units: []dossier.Unit{{Code: "H51", Name: "Tỉnh, \"cũ\"", Level: dossier.Province},
+			{Code: "H51.1", Name: "Xã", Level: dossier.Commune, Parent: "H51", ValidFrom: 20200101, ValidTo: 20250701, Successor: "H51"}},
+		Procedures: []dossier.Procedure{{Code: "1.004946", Name: "Cấp; giấy", ReturnsDocument: true}, {Code: "1.004947.H51", Name: "Khác"}},
+		Dossiers: []dossier.Registered{{Code: "H51.1-240830-0001", Unit: "H51.1", Procedure: "1.004946", Channel: dossier.Postal,
+			ReceivedAt: dossier.Date(20240830).Time(), Status: dossier.Returned, ResolvedAt: dossier.Date(20240901).Time().Add(12345678),
+			SyncedAt: dossier.Date(20240902).Time(), PersonalStoreAt: dossier.Date(20240903).Time()},
+			{Code: "H51.1-240830-0002", Unit: "H51.1", Procedure: "1.004946", Channel: dossier.Direct, Status: dossier.Cancelled}},
+		Results:    []dossier.Result{{Number: "12/QĐ", Unit: "H51", AuthorityLevel: dossier.District, IssuedOn: 20200102, ValidTo: 20300102, Revoked: true, Name: "Giấy"}},
+		Indicators: []dossier.IndicatorValue{{Row: 8, Period: "2024-08", Value: "đạt 22,45%; 57,83%"}},
+		Portal:     []dossier.PortalFigure{{Period: "2024-Q3", Unit: "H51", Indicator: "4.2", Numerator: 1, Denominator: 2}},
+	}
+	paths, err := WriteFiles(t.TempDir(), files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := func(k Kind) *sheet.Sheet {
+		b, err := os.ReadFile(paths[k])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return open(t, string(b))
+	}
+	same := func(what string, got, want any) {
+		// The zone's name is not written, its offset is.
+		if fmt.Sprintf("%+v", got) != strings.ReplaceAll(fmt.Sprintf("%+v", want), "Asia/Ho_Chi_Minh", "+0700") {
+			t.Errorf("%s\ngot  %+v\nwant %+v", what, got, want)
+		}
+	}
+	same("units", all(t, file(Units), ReadUnits), files.Units)
+	same("procedures", all(t, file(Procedures), ReadProcedures), files.Procedures)
+	same("dossiers", all(t, file(Dossiers), ReadDossiers), files.Dossiers)
+	same("results", all(t, file(Results), ReadResults), files.Results)
+	same("indicators", all(t, file(Indicators), ReadIndicators), files.Indicators)
+	same("portal", all(t, file(Portal), ReadPortal), files.Portal)
+}
+
+func all[T any](t *testing.T, s *sheet.Sheet, read func(*sheet.Sheet, sheet.Mapping) (Lines[T], []*dossier.RowError, error)) (out []T) {
+	t.Helper()
+	lines, unknown, err := read(s, nil)
+	if err != nil || len(unknown) > 0 {
+		t.Fatal(err, unknown)
+	}
+	for line, err := range lines {
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, line.Value)
+	}
+	return out
 }

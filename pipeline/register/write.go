@@ -2,8 +2,11 @@ package register
 
 import (
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -42,8 +45,8 @@ func WriteResults(w io.Writer, rows []dossier.Result) error {
 }
 
 // WriteIndicators writes indicators.csv.
-func WriteIndicators(w io.Writer, rows []IndicatorValue) error {
-	return write(w, indicatorColumns, rows, func(v IndicatorValue) []string {
+func WriteIndicators(w io.Writer, rows []dossier.IndicatorValue) error {
+	return write(w, indicatorColumns, rows, func(v dossier.IndicatorValue) []string {
 		return []string{strconv.Itoa(v.Row), v.Period, v.Value}
 	})
 }
@@ -53,6 +56,58 @@ func WritePortal(w io.Writer, rows []dossier.PortalFigure) error {
 	return write(w, portalColumns, rows, func(f dossier.PortalFigure) []string {
 		return []string{f.Period, string(f.Unit), f.Indicator, strconv.FormatInt(f.Numerator, 10), strconv.FormatInt(f.Denominator, 10)}
 	})
+}
+
+// Files are registers to be written.
+type Files struct {
+	Units      []dossier.Unit
+	Procedures []dossier.Procedure
+	Dossiers   []dossier.Registered
+	Results    []dossier.Result
+	Indicators []dossier.IndicatorValue
+	Portal     []dossier.PortalFigure
+}
+
+// WriteFiles writes the registers that are not empty into dir, each as
+// <kind>.csv, and returns their paths by kind.
+func WriteFiles(dir string, f Files) (map[Kind]string, error) {
+	paths := map[Kind]string{}
+	for _, one := range []struct {
+		kind  Kind
+		rows  int
+		write func(io.Writer) error
+	}{
+		{Units, len(f.Units), func(w io.Writer) error { return WriteUnits(w, f.Units) }},
+		{Procedures, len(f.Procedures), func(w io.Writer) error { return WriteProcedures(w, f.Procedures) }},
+		{Dossiers, len(f.Dossiers), func(w io.Writer) error { return WriteDossiers(w, f.Dossiers) }},
+		{Results, len(f.Results), func(w io.Writer) error { return WriteResults(w, f.Results) }},
+		{Indicators, len(f.Indicators), func(w io.Writer) error { return WriteIndicators(w, f.Indicators) }},
+		{Portal, len(f.Portal), func(w io.Writer) error { return WritePortal(w, f.Portal) }},
+	} {
+		if one.rows == 0 {
+			continue
+		}
+		path := filepath.Join(dir, string(one.kind)+".csv")
+		if err := writeFile(path, one.write); err != nil {
+			return nil, err
+		}
+		paths[one.kind] = path
+	}
+	return paths, nil
+}
+
+func writeFile(path string, write func(io.Writer) error) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("register: %w", err)
+	}
+	if err := write(f); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("register: %w", err)
+	}
+	return nil
 }
 
 func write[T any](w io.Writer, columns []sheet.Column, rows []T, cells func(T) []string) error {

@@ -7,14 +7,10 @@ package province
 
 import (
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"time"
 
 	"sohoa/dossier"
-	"sohoa/pipeline/register"
 )
 
 // Reorganised is the day on which the districts ended and communes were merged.
@@ -29,7 +25,7 @@ type Province struct {
 	Procedures []dossier.Procedure
 	Dossiers   []dossier.Registered
 	Results    []dossier.Result
-	Indicators []register.IndicatorValue
+	Indicators []dossier.IndicatorValue
 }
 
 // Sample makes the province.
@@ -39,34 +35,6 @@ func Sample() Province {
 	p.Dossiers = dossiers(rnd, p)
 	p.Results = results(rnd, p)
 	return p
-}
-
-// Write writes the registers into dir as the pinned files, and returns their
-// names by kind.
-func (p Province) Write(dir string) (map[register.Kind]string, error) {
-	files := map[register.Kind]string{}
-	for kind, write := range map[register.Kind]func(io.Writer) error{
-		register.Units:      func(w io.Writer) error { return register.WriteUnits(w, p.Units) },
-		register.Procedures: func(w io.Writer) error { return register.WriteProcedures(w, p.Procedures) },
-		register.Dossiers:   func(w io.Writer) error { return register.WriteDossiers(w, p.Dossiers) },
-		register.Results:    func(w io.Writer) error { return register.WriteResults(w, p.Results) },
-		register.Indicators: func(w io.Writer) error { return register.WriteIndicators(w, p.Indicators) },
-	} {
-		name := filepath.Join(dir, string(kind)+".csv")
-		f, err := os.Create(name)
-		if err != nil {
-			return nil, fmt.Errorf("sample province: %w", err)
-		}
-		if err := write(f); err != nil {
-			f.Close()
-			return nil, fmt.Errorf("sample province: %w", err)
-		}
-		if err := f.Close(); err != nil {
-			return nil, fmt.Errorf("sample province: %w", err)
-		}
-		files[kind] = name
-	}
-	return files, nil
 }
 
 type district struct {
@@ -199,9 +167,9 @@ func procedures() []dossier.Procedure {
 
 // indicators: the rows of the letter's appendix that come from elsewhere, as
 // they are printed there.
-func indicators() []register.IndicatorValue {
+func indicators() []dossier.IndicatorValue {
 	const period = "2024-08"
-	return []register.IndicatorValue{
+	return []dossier.IndicatorValue{
 		{Row: 1, Period: period, Value: "68,82%"},
 		{Row: 2, Period: period, Value: "28,83%"},
 		{Row: 6, Period: period, Value: "99,17%"},

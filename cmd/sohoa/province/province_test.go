@@ -88,7 +88,8 @@ func TestImport(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := Sample()
-	files, err := p.Write(t.TempDir())
+	files, err := register.WriteFiles(t.TempDir(), register.Files{Units: p.Units, Procedures: p.Procedures,
+		Dossiers: p.Dossiers, Results: p.Results, Indicators: p.Indicators})
 	if err != nil {
 		t.Fatal(err)
 	}
