@@ -1,5 +1,12 @@
 package main
 
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strconv"
+)
+
 func flag() {
 	put := func(flag, name string, data []byte) { write("flag/"+flag+"/"+name, data) }
 	back := small()
@@ -18,4 +25,13 @@ func flag() {
 	f.bytes()
 	f.sign(signing{by: signerEC, field: "Signature1", at: signedAt})
 	put("active-content-found", "signed-javascript.pdf", f.data)
+	b := small().bytes()
+	put("repaired", "wrong-length.pdf", regexp.MustCompile(`/Length \d{5}`).ReplaceAll(b, []byte("/Length 99")))
+	put("read-by-second-reader", "version-9.pdf", bytes.Replace(b, []byte("%PDF-1.5"), []byte("%PDF-9.5"), 1))
+	shifted := regexp.MustCompile(`(\d{10}) 00000 n`).ReplaceAllFunc(b, func(m []byte) []byte {
+		n, err := strconv.Atoi(string(m[:10]))
+		check(err)
+		return fmt.Appendf(nil, "%010d 00000 n", n+3)
+	})
+	put("read-by-second-reader", "offsets-shifted.pdf", shifted)
 }
