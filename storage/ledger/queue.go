@@ -45,7 +45,7 @@ type queue interface {
 	complete(ctx context.Context, t *tx) error
 	// start begins to work; stop drains: it waits for what runs, or ends it when
 	// its context does.
-	start(ctx context.Context, o WorkOptions, work func(ctx context.Context, job *rivertype.JobRow, id string) error) (stop func(context.Context) error, err error)
+	start(ctx context.Context, id string, o WorkOptions, work func(ctx context.Context, job *rivertype.JobRow, id string) error) (stop func(context.Context) error, err error)
 }
 
 // WorkOptions say how intakes are worked. The zero value works.
@@ -125,10 +125,20 @@ func (l *Ledger) Work(ctx context.Context, o WorkOptions, handle func(ctx contex
 	if err := l.SettleProcedures(ctx); err != nil {
 		return fmt.Errorf("work: %w", err)
 	}
-	stop, err := l.queue.start(context.WithoutCancel(ctx), o, work)
+	v, err := l.keepVigil(ctx)
 	if err != nil {
 		return fmt.Errorf("work: %w", err)
 	}
+	defer v.close()
+	if err := l.reclaim(ctx, v); err != nil {
+		return fmt.Errorf("work: %w", err)
+	}
+	stop, err := l.queue.start(context.WithoutCancel(ctx), v.id(), o, work)
+	if err != nil {
+		return fmt.Errorf("work: %w", err)
+	}
+	look := time.NewTicker(vigilEvery)
+	defer look.Stop()
 	sweep := time.NewTicker(time.Minute)
 	defer sweep.Stop()
 	for {
@@ -140,6 +150,10 @@ func (l *Ledger) Work(ctx context.Context, o WorkOptions, handle func(ctx contex
 				return fmt.Errorf("work: stop: %w", err)
 			}
 			return nil
+		case <-look.C:
+			if err := l.reclaim(ctx, v); err != nil && ctx.Err() == nil {
+				l.log.Warn().Err(err).Msg("looking for dead workers failed")
+			}
 		case <-sweep.C:
 			if err := l.sweep(ctx); err != nil && ctx.Err() == nil {
 				l.log.Warn().Err(err).Msg("looking for abandoned intakes failed")

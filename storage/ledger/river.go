@@ -90,7 +90,7 @@ func (q *riverQueue[TTx]) complete(ctx context.Context, t *tx) error {
 	return nil
 }
 
-func (q *riverQueue[TTx]) start(ctx context.Context, o WorkOptions, work func(context.Context, *rivertype.JobRow, string) error) (func(context.Context) error, error) {
+func (q *riverQueue[TTx]) start(ctx context.Context, id string, o WorkOptions, work func(context.Context, *rivertype.JobRow, string) error) (func(context.Context) error, error) {
 	workers := river.NewWorkers()
 	if err := river.AddWorkerSafely(workers, &worker{work: func(ctx context.Context, job *rivertype.JobRow, id string) error {
 		err := work(ctx, job, id)
@@ -102,11 +102,13 @@ func (q *riverQueue[TTx]) start(ctx context.Context, o WorkOptions, work func(co
 		return nil, err
 	}
 	client, err := river.NewClient(q.driver, &river.Config{
+		ID:          id,
 		Logger:      quiet(),
 		Workers:     workers,
 		RetryPolicy: retries(o.Backoff),
 		JobTimeout:  o.Timeout,
-		// A process that died is waited for only a little longer than a try may take.
+		// The last net: a process that hangs is waited for only a little longer than
+		// a try may take. Of one that died the vigil knows within seconds.
 		RescueStuckJobsAfter:        o.Timeout + time.Minute,
 		CompletedJobRetentionPeriod: time.Hour,
 		FetchCooldown:               time.Millisecond,
