@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"reflect"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -57,12 +58,13 @@ func documentOf(st dossier.Standing) Document {
 func (s *server) routePapers() {
 	binary := &huma.RequestBody{Required: true, Description: "the bytes of the scan: PDF, JPEG, PNG, TIFF …",
 		Content: map[string]*huma.MediaType{"application/octet-stream": {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}
+	document := map[string]*huma.MediaType{"application/json": {Schema: s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Document](), true, "")}}
 	sent := map[string]*huma.Response{
-		"200": {Description: "The same bytes had been received before: the first record."},
-		"202": {Description: "Received and durable, no verdict yet: ask again at Location after Retry-After seconds."},
+		"200": {Content: document, Description: "The same bytes had been received before: the first record."},
+		"202": {Content: document, Description: "Received and durable, no verdict yet: ask again at Location after Retry-After seconds."},
 		"422": {Description: "The scan was rejected: reason, and a sentence that says what to do."},
 	}
-	errs := []int{400, 401, 403, 404, 408, 409, 413, 503}
+	errs := []int{400, 401, 403, 404, 408, 409, 413, 422, 503}
 	operation(s, maySend, huma.Operation{OperationID: "sendDocument", Method: "PUT", Path: "/api/v1/dossiers/{code}/documents",
 		Summary: "Send a component or a result of a dossier", Tags: []string{"documents"}, DefaultStatus: 201,
 		RequestBody: binary, Responses: clone(sent), Errors: errs}, s.sendDossier)
@@ -70,7 +72,7 @@ func (s *server) routePapers() {
 		Summary: "Send a result in force that has no dossier", Tags: []string{"documents"}, DefaultStatus: 201,
 		RequestBody: binary, Responses: clone(sent), Errors: errs}, s.sendResult)
 	operation(s, mayLook, huma.Operation{OperationID: "getDocument", Method: "GET", Path: "/api/v1/documents/{id}",
-		Summary: "What is known of a document", Tags: []string{"documents"}, Responses: clone(sent), Errors: []int{401, 403, 404}}, s.getDocument)
+		Summary: "What is known of a document", Tags: []string{"documents"}, Responses: clone(sent), Errors: []int{401, 403, 404, 422}}, s.getDocument)
 	operation(s, mayLook, huma.Operation{OperationID: "getOriginal", Method: "GET", Path: "/api/v1/documents/{id}/original",
 		Summary: "The bytes as received", Tags: []string{"documents"}, Errors: []int{401, 403, 404, 410}}, s.getOriginal)
 	operation(s, mayLook, huma.Operation{OperationID: "getArchive", Method: "GET", Path: "/api/v1/documents/{id}/archive",

@@ -200,18 +200,23 @@ func (m *moving) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// problem is the answer for a transfer that failed.
+// problem is the answer for a transfer that failed. It ends the connection: else
+// the server would first wait for the rest of the body.
 func (m *moving) problem() *Problem {
 	var tooLarge *http.MaxBytesError
+	var p *Problem
 	switch {
 	case m.err == nil:
 		return nil
 	case errors.As(m.err, &tooLarge):
-		return problem("too-large", nil)
+		p = problem("too-large", nil)
 	case errors.Is(m.err, os.ErrDeadlineExceeded):
-		return problem("too-slow", nil)
+		p = problem("too-slow", nil)
+	default:
+		p = problem("incomplete", nil)
 	}
-	return problem("incomplete", nil)
+	p.header.Set("Connection", "close")
+	return p
 }
 
 // steady writes an answer that may take hours but must not stand still.

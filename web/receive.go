@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -183,13 +184,14 @@ func (s *server) take(ctx context.Context, slip dossier.Slip, digest dossier.Dig
 	counted := &counting{r: body}
 	st, err := s.Pipeline.Receive(ctx, slip, counted, pipeline.ReceiveOptions{Digest: digest})
 	s.metrics.received.Add(float64(counted.n))
-	deadlines(in.w, maxWait+s.IdleRead) // the transfer is over: the ordinary deadlines again
 	if err != nil {
 		if p := body.problem(); p != nil {
 			return st, p // the sender broke off; whatever the pipeline made of it
 		}
+		return st, err
 	}
-	return st, err
+	deadlines(in.w, maxWait+30*time.Second) // the transfer is over: the ordinary deadlines again
+	return st, nil
 }
 
 type counting struct {

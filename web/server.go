@@ -5,7 +5,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/http"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -93,6 +95,10 @@ func newServer(o Options) *server {
 		metrics.ServeHTTP(w, r)
 		return nil
 	})
+	// huma describes its own errors, which we never send: see ownProblems.
+	for _, name := range []string{"ErrorModel", "ErrorDetail"} {
+		delete(s.api.OpenAPI().Components.Schemas.Map(), name)
+	}
 	return s
 }
 
@@ -176,6 +182,19 @@ func operation[I, O any](s *server, a Access, op huma.Operation, f func(context.
 	if !a.Public {
 		op.Security = []map[string][]string{{"token": {}}}
 	}
+	if op.Responses == nil {
+		op.Responses = map[string]*huma.Response{}
+	}
+	problem := s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Problem](), true, "")
+	for _, status := range append(op.Errors, 500) {
+		r := op.Responses[strconv.Itoa(status)]
+		if r == nil {
+			r = &huma.Response{Description: http.StatusText(status)}
+			op.Responses[strconv.Itoa(status)] = r
+		}
+		r.Content = map[string]*huma.MediaType{"application/problem+json": {Schema: problem}}
+	}
+	op.Errors = nil
 	huma.Register(s.api, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := f(ctx, in)
 		if err != nil {
