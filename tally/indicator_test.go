@@ -49,7 +49,7 @@ func TestFormulas(t *testing.T) {
 			d.Status, d.ResolvedAt, d.SyncedAt = dossier.Returned, day.AddDate(0, 1, 0), day.AddDate(0, 2, 0)
 			d.Facts = dossier.Facts{Components: 2, Reused: 1, PersonalStore: 1, Results: 1, LegalResults: 1}
 		}),
-			map[string]string{"3@766-2022": num, "4.1@766-2022": num, "4.1@766-2026": num, "4.2@766-2022": num, "4.2@766-2026": num, "4.3@766-2022": num, "4.4@766-2022": num, "9@766-2022": num, "received.online": num, "components": num, "resolved": num}},
+			map[string]string{"3@766-2022": num, "4.1@766-2022": num, "4.1@766-2026": num, "4.2@766-2022": num, "4.2@766-2026": num, "4.3@766-2022": num, "4.4@766-2022": num, "9@766-2022": num, "received.online": num, "components": num, "synced": num, "resolved": num}},
 		{"a result with legal value but no component is electronic, not digitised", base(func(d *dossier.Dossier) {
 			d.Results, d.LegalResults, d.ReturnsDocument, d.Channel = 1, 1, true, dossier.Postal
 			d.PersonalStoreAt = day

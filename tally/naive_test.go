@@ -74,6 +74,8 @@ func naive(dossiers []dossier.Dossier, id, version, from, to string) (num, den i
 			in, counted = inPeriod && d.Channel == 3, true
 		case "components":
 			in, counted = inPeriod && d.Components > 0, true
+		case "synced":
+			in, counted = inPeriod && !d.SyncedAt.IsZero(), true
 		case "resolved":
 			in, counted = dayIn(d.ResolvedAt, from, to) && resolved, true
 		default:

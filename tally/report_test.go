@@ -124,12 +124,12 @@ func TestReportCSV(t *testing.T) {
 	if err := report(t, src, tally.Query{Period: august, Indicators: []string{"4.2"}}).CSV(&out); err != nil {
 		t.Fatal(err)
 	}
-	want := `unit,name,level,depth,received.direct,received.online,received.postal,components,resolved,4.2 numerator,4.2 denominator,4.2 rate,4.2 target,4.2 gap,plan digitised,plan in force,plan rate,formula,from,to,structure_as_of
-H51,Tỉnh Sóc Trăng,province,0,6,3,1,8,3,5,10,50.00,80.00,3,1,2,50.00,766-2022,2024-08-01,2024-09-01,2024-08-31
-H51.20,Sở Tư pháp,department,1,1,3,0,3,3,3,4,75.00,80.00,1,0,0,,766-2022,2024-08-01,2024-09-01,2024-08-31
-H51.10,"'=HYPERLINK(""x"")",district,1,5,0,1,5,0,2,6,33.33,80.00,3,1,2,50.00,766-2022,2024-08-01,2024-09-01,2024-08-31
-H51.10.1,Xã Đại Ân 2,commune,2,5,0,0,5,0,2,5,40.00,80.00,2,0,1,0.00,766-2022,2024-08-01,2024-09-01,2024-08-31
-H51.10.2,Xã Trung Bình,commune,2,0,0,0,0,0,0,0,,80.00,0,0,0,,766-2022,2024-08-01,2024-09-01,2024-08-31
+	want := `unit,name,level,depth,received.direct,received.online,received.postal,components,synced,resolved,4.2 numerator,4.2 denominator,4.2 rate,4.2 target,4.2 gap,plan digitised,plan in force,plan rate,formula,from,to,structure_as_of
+H51,Tỉnh Sóc Trăng,province,0,6,3,1,8,3,3,5,10,50.00,80.00,3,1,2,50.00,766-2022,2024-08-01,2024-09-01,2024-08-31
+H51.20,Sở Tư pháp,department,1,1,3,0,3,3,3,3,4,75.00,80.00,1,0,0,,766-2022,2024-08-01,2024-09-01,2024-08-31
+H51.10,"'=HYPERLINK(""x"")",district,1,5,0,1,5,0,0,2,6,33.33,80.00,3,1,2,50.00,766-2022,2024-08-01,2024-09-01,2024-08-31
+H51.10.1,Xã Đại Ân 2,commune,2,5,0,0,5,0,0,2,5,40.00,80.00,2,0,1,0.00,766-2022,2024-08-01,2024-09-01,2024-08-31
+H51.10.2,Xã Trung Bình,commune,2,0,0,0,0,0,0,0,0,,80.00,0,0,0,,766-2022,2024-08-01,2024-09-01,2024-08-31
 `
 	if out.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
