@@ -7,6 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/pdfcpu/pdfcpu/pkg/filter"
+	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
+	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/types"
 )
 
 // errCut: data ends before what it promised. errBad: the data is there and is
@@ -92,54 +96,404 @@ func scanJPEG(b []byte) (jpegInfo, error) {
 	}
 }
 
-// inflates reads a zlib stream and returns how many bytes it gives, at most
-// limit. Bytes that follow its end do not matter.
-func inflates(b []byte, limit int64) (int64, error) {
-	r, err := zlib.NewReader(bytes.NewReader(b))
-	if err != nil {
-		return 0, err
+// rowBytes is how long a row of samples is; 0 where the picture's numbers make no
+// sense.
+func (p *picture) rowBytes() int64 {
+	if p.width <= 0 || p.height <= 0 || p.bits <= 0 || p.bits > 16 || p.samples <= 0 || p.samples > 32 {
+		return 0
 	}
-	return io.Copy(io.Discard, io.LimitReader(r, limit))
+	return (int64(p.width)*int64(p.bits)*int64(p.samples) + 7) / 8
 }
 
-// check says whether a picture's data is all there. Cheap for JPEG and JPEG 2000;
-// Flate has to be inflated, for nothing else tells where it ends.
-func (p *picture) check(limit int64) error {
+// errBomb: decoded it would be larger than the limit.
+var errBomb = errors.New("decoded image data is beyond the limit")
+
+// reading is how images are read.
+type reading struct {
+	src      *model.Context
+	limit    int64 // decoded bytes of one image
+	thorough bool  // read everything
+}
+
+// read says whether the picture's data is all there, and returns a small grey
+// picture where that falls off on the way. errCut, errBad and errBomb are about
+// the data; nil says that nothing is wrong as far as was looked.
+//
+// What is looked at: JPEG by its markers to the end, and a quarter of its blocks
+// (all of them where the reading is thorough); CCITT and Flate in full, for
+// nothing else tells where they end; JPEG 2000 and JBIG2 by the lengths their
+// segments state.
+func (r reading) read(p *picture) (*thumb, error) {
 	if p.stream == nil {
-		return nil
+		return nil, nil
 	}
-	raw := p.stream.Raw
-	if len(raw) == 0 {
-		return errCut
+	if row := p.rowBytes(); row > 0 && row*int64(p.height) > r.limit {
+		return nil, errBomb
 	}
-	if len(p.stream.FilterPipeline) > 1 {
-		return nil
+	data, err := r.beforeLast(p)
+	if err != nil {
+		return nil, err
+	}
+	if len(data) == 0 {
+		return nil, errCut
 	}
 	switch p.filter {
 	case "DCTDecode":
-		info, err := scanJPEG(raw)
+		info, t, err := readJPEG(data, r.thorough)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if p.colours == 0 {
-			p.colours = info.components
+			p.samples, p.colours = info.components, info.components
 		}
 		if info.height > 0 && info.height < p.height*9/10 {
-			return errCut
+			return nil, errCut
 		}
+		return t, nil
+	case "CCITTFaxDecode":
+		return r.fax(p, data)
+	case "JPXDecode":
+		info, err := scanJPX(data)
+		if err == nil && p.colours == 0 {
+			p.samples, p.colours, p.bits = info.components, info.components, info.bits
+		}
+		return nil, err
+	case "JBIG2Decode":
+		return nil, scanJBIG2(data)
 	case "FlateDecode":
-		want := int64((p.width*p.bits*p.samples+7)/8) * int64(p.height)
-		got, err := inflates(raw, limit)
-		if got < want && (err == nil || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)) {
-			return errCut
+		z, err := zlib.NewReader(bytes.NewReader(data))
+		if err != nil {
+			return nil, errBad
 		}
-		if got < want {
-			return errBad
-		}
+		return r.samples(p, z)
 	case "":
-		if want := int64((p.width*p.bits*p.samples+7)/8) * int64(p.height); int64(len(raw)) < want {
+		return r.samples(p, bytes.NewReader(data))
+	}
+	// LZW, run lengths and the like: rare in scans, so decoded in one piece.
+	all := *p.stream
+	body, err := decoded(&all, r.limit)
+	if errors.Is(err, filter.ErrDecodeLimitExceeded) {
+		return nil, errBomb
+	}
+	if err != nil {
+		return nil, errBad
+	}
+	return r.samples(p, bytes.NewReader(body))
+}
+
+// beforeLast is the data with every filter but the last one undone.
+func (r reading) beforeLast(p *picture) ([]byte, error) {
+	pipe := p.stream.FilterPipeline
+	if len(pipe) < 2 {
+		return p.stream.Raw, nil
+	}
+	inner := *p.stream
+	inner.Content = nil
+	inner.FilterPipeline = pipe[:len(pipe)-1]
+	body, err := decoded(&inner, r.limit)
+	if errors.Is(err, filter.ErrDecodeLimitExceeded) {
+		return nil, errBomb
+	}
+	if err != nil {
+		return nil, errBad
+	}
+	return body, nil
+}
+
+func (r reading) parms(p *picture) types.Dict {
+	if n := len(p.stream.FilterPipeline); n > 0 {
+		return p.stream.FilterPipeline[n-1].DecodeParms
+	}
+	return nil
+}
+
+func (r reading) fax(p *picture, data []byte) (*thumb, error) {
+	d := r.parms(p)
+	f := faxParams{
+		k: lookInt(r.src, d["K"]), columns: lookInt(r.src, d["Columns"]), rows: p.height,
+		byteAlign: lookBool(r.src, d["EncodedByteAlign"]),
+	}
+	if f.columns == 0 {
+		f.columns = 1728
+	}
+	if int64(f.columns)*int64(max(f.rows, 1))/8 > r.limit {
+		return nil, errBomb
+	}
+	s := newShrinker(f.columns, p.height)
+	if _, err := readFax(data, f, s.runs); err != nil {
+		return nil, err
+	}
+	return s.thumb(), nil
+}
+
+// samples reads rows of samples, undoing a PNG predictor.
+func (r reading) samples(p *picture, body io.Reader) (*thumb, error) {
+	row := p.rowBytes()
+	if row == 0 {
+		// Numbers that make no sense: nothing is promised, so nothing is missing.
+		n, err := io.Copy(io.Discard, io.LimitReader(body, r.limit+1))
+		if n > r.limit {
+			return nil, errBomb
+		}
+		if n == 0 && err != nil {
+			return nil, errCut
+		}
+		return nil, nil
+	}
+	d := r.parms(p)
+	predictor := lookInt(r.src, d["Predictor"])
+	bpp := (p.bits*p.samples + 7) / 8
+	buf := make([]byte, row)
+	prev := make([]byte, row)
+	var kind [1]byte
+	s := newShrinker(p.width, p.height)
+	usable := p.bits == 8 && (p.samples == 1 && p.colours == 1 || p.samples == 3) || p.bits == 1 && p.samples == 1
+	if predictor >= 10 {
+		// The predictor's own idea of a row decides.
+		colors, columns, bits := max(1, lookInt(r.src, d["Colors"])), lookInt(r.src, d["Columns"]), lookInt(r.src, d["BitsPerComponent"])
+		if columns == 0 {
+			columns = 1
+		}
+		if bits == 0 {
+			bits = 8
+		}
+		if own := (int64(columns)*int64(bits)*int64(colors) + 7) / 8; own != row {
+			n, err := io.Copy(io.Discard, io.LimitReader(body, r.limit+1))
+			if n > r.limit {
+				return nil, errBomb
+			}
+			if want := row * int64(p.height); n < want {
+				return nil, shortOf(err)
+			}
+			return nil, nil
+		}
+	} else if predictor == 2 {
+		usable = false
+	}
+	for y := range p.height {
+		if predictor >= 10 {
+			if _, err := io.ReadFull(body, kind[:]); err != nil {
+				return nil, rowsLeft(p.height-y, p.height, err)
+			}
+		}
+		if n, err := io.ReadFull(body, buf); err != nil && (y < p.height-1 || int64(n) < row/2) {
+			return nil, rowsLeft(p.height-y, p.height, err)
+		}
+		if !usable {
+			continue
+		}
+		if predictor >= 10 {
+			unfilter(kind[0], buf, prev, bpp)
+		}
+		switch {
+		case p.bits == 1:
+			s.bits(y, buf)
+		case p.samples == 3:
+			s.bytes(y, buf, 1, 3)
+		default:
+			s.bytes(y, buf, 0, 1)
+		}
+		buf, prev = prev, buf
+	}
+	if !usable {
+		return nil, nil
+	}
+	return s.thumb(), nil
+}
+
+// rowsLeft says what it means that the last rows are not there.
+func rowsLeft(left, all int, err error) error {
+	if left <= 1+all/500 && all > 10 {
+		return nil
+	}
+	return shortOf(err)
+}
+
+func shortOf(err error) error {
+	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errCut
+	}
+	return errBad
+}
+
+// unfilter undoes a PNG row filter.
+func unfilter(kind byte, row, prev []byte, bpp int) {
+	switch kind {
+	case 1:
+		for i := bpp; i < len(row); i++ {
+			row[i] += row[i-bpp]
+		}
+	case 2:
+		for i, v := range prev {
+			row[i] += v
+		}
+	case 3:
+		for i := range row {
+			left := 0
+			if i >= bpp {
+				left = int(row[i-bpp])
+			}
+			row[i] += byte((left + int(prev[i])) / 2)
+		}
+	case 4:
+		for i := range row {
+			var a, c int
+			if i >= bpp {
+				a, c = int(row[i-bpp]), int(prev[i-bpp])
+			}
+			b := int(prev[i])
+			pa, pb, pc := distance(b, c), distance(a, c), distance(a+b, 2*c)
+			switch {
+			case pa <= pb && pa <= pc:
+				row[i] += byte(a)
+			case pb <= pc:
+				row[i] += byte(b)
+			default:
+				row[i] += byte(c)
+			}
+		}
+	}
+}
+
+func distance(a, b int) int {
+	if a < b {
+		return b - a
+	}
+	return a - b
+}
+
+// jpxInfo is what a JPEG 2000 codestream says of itself.
+type jpxInfo struct{ width, height, components, bits int }
+
+// scanJPX goes over a JPEG 2000 file, boxed or bare, tile part by tile part.
+func scanJPX(b []byte) (jpxInfo, error) {
+	var info jpxInfo
+	if len(b) >= 12 && string(b[4:8]) == "jP  " {
+		var err error
+		if b, err = jpxCodestream(b); err != nil {
+			return info, err
+		}
+	}
+	if len(b) < 4 || b[0] != 0xff || b[1] != 0x4f {
+		return info, fmt.Errorf("%w: no JPEG 2000", errBad)
+	}
+	for i := 2; ; {
+		if i+4 > len(b) {
+			if i+2 <= len(b) && b[i] == 0xff && b[i+1] == 0xd9 {
+				return info, nil
+			}
+			return info, errCut
+		}
+		m := binary.BigEndian.Uint16(b[i:])
+		n := int(binary.BigEndian.Uint16(b[i+2:]))
+		switch {
+		case m == 0xffd9:
+			return info, nil
+		case m == 0xff90: // SOT: the tile part's length counts from here
+			if i+12 > len(b) {
+				return info, errCut
+			}
+			long := int64(binary.BigEndian.Uint32(b[i+6:]))
+			if long == 0 { // to the end
+				if !bytes.HasSuffix(bytes.TrimRight(b, "\r\n\x00 "), []byte{0xff, 0xd9}) {
+					return info, errCut
+				}
+				return info, nil
+			}
+			if long < 14 || int64(i)+long > int64(len(b)) {
+				return info, errCut
+			}
+			i += int(long)
+			continue
+		case m == 0xff51 && i+2+n <= len(b) && n >= 41: // SIZ
+			s := b[i+4:]
+			info.width = int(binary.BigEndian.Uint32(s[2:])) - int(binary.BigEndian.Uint32(s[10:]))
+			info.height = int(binary.BigEndian.Uint32(s[6:])) - int(binary.BigEndian.Uint32(s[14:]))
+			info.components = int(binary.BigEndian.Uint16(s[34:]))
+			info.bits = int(s[36]&0x7f) + 1
+		case m < 0xff00 || n < 2:
+			return info, fmt.Errorf("%w: JPEG 2000 marker", errBad)
+		}
+		i += 2 + n
+	}
+}
+
+// jpxCodestream finds the codestream among the boxes.
+func jpxCodestream(b []byte) ([]byte, error) {
+	for len(b) >= 8 {
+		n, head := int64(binary.BigEndian.Uint32(b)), int64(8)
+		kind := string(b[4:8])
+		if n == 1 && len(b) >= 16 {
+			n, head = int64(binary.BigEndian.Uint64(b[8:])), 16
+		}
+		if n == 0 {
+			n = int64(len(b))
+		}
+		if kind == "jp2c" {
+			return b[head:], nil // a length that lies is found out by the tile parts
+		}
+		if n < head || n > int64(len(b)) {
+			return nil, errCut
+		}
+		b = b[n:]
+	}
+	return nil, errCut
+}
+
+// scanJBIG2 goes over the segments of an embedded JBIG2 stream.
+func scanJBIG2(b []byte) error {
+	regions := 0
+	for len(b) > 0 {
+		if len(b) < 11 {
+			if regions > 0 && len(bytes.TrimLeft(b, "\x00\r\n ")) == 0 {
+				return nil
+			}
 			return errCut
 		}
+		number := binary.BigEndian.Uint32(b)
+		flags := b[4]
+		kind := flags & 63
+		refs, i := int(b[5]>>5), 6
+		if refs == 7 {
+			refs = int(binary.BigEndian.Uint32(b[5:]) & 0x1fffffff)
+			i = 9 + (refs+8)/8
+		} else if refs > 4 {
+			return fmt.Errorf("%w: JBIG2 segment", errBad)
+		}
+		size := 1
+		if number > 256 {
+			size = 2
+		}
+		if number > 65536 {
+			size = 4
+		}
+		if refs > len(b) {
+			return errCut
+		}
+		i += refs * size
+		if flags&0x40 != 0 {
+			i += 4
+		} else {
+			i++
+		}
+		if i+4 > len(b) {
+			return errCut
+		}
+		long := int64(binary.BigEndian.Uint32(b[i:]))
+		i += 4
+		if kind >= 4 && kind <= 43 {
+			regions++
+		}
+		if long == 0xffffffff { // not known when it was written: only a decoder can tell
+			return nil
+		}
+		if int64(i)+long > int64(len(b)) {
+			return errCut
+		}
+		b = b[int64(i)+long:]
+	}
+	if regions == 0 {
+		return errCut
 	}
 	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pdfcpu/pdfcpu/pkg/filter"
+
 	"sohoa/dossier"
 	"sohoa/pipeline/pdf/signature"
 )
@@ -128,7 +130,7 @@ func (d *document) judge(ctx context.Context, q wireQuestion, pages []page, end 
 			return v, reject(dossier.TooComplex, fmt.Sprintf("trang %d", i+1), fmt.Sprintf("page %d", i+1), err)
 		}
 	}
-	if err := d.complete(facts, end); err != nil {
+	if err := d.complete(q, facts, end); err != nil {
 		return v, err
 	}
 	if !end.eof {
@@ -141,6 +143,7 @@ func (d *document) judge(ctx context.Context, q wireQuestion, pages []page, end 
 	v.PageSize = pageSize(pages[0])
 	resolution(&v, facts, q.Profile)
 	colour(&v, facts, q.Profile)
+	flagAppearance(&v, facts)
 
 	if kinds := activeContent(src); len(kinds) > 0 {
 		d.active = true
@@ -192,32 +195,46 @@ func (d *document) ending() (ending, error) {
 	return ending{bytes.Contains(b, []byte("%%EOF")), bytes.Contains(b, []byte("startxref"))}, nil
 }
 
-// complete checks every image that is drawn, once.
-func (d *document) complete(facts []*pageFacts, end ending) error {
+// complete reads every image that is drawn, once.
+func (d *document) complete(q wireQuestion, facts []*pageFacts, end ending) error {
+	r := reading{src: d.src, limit: d.setup.Limits.Decoded, thorough: q.Thorough}
 	for i, f := range facts {
-		if f.lost != nil || f.missing {
-			if !end.eof {
-				return reject(dossier.Truncated, fmt.Sprintf("trang %d", i+1), fmt.Sprintf("page %d", i+1), f.lost)
-			}
+		at := func(vi, en string) (string, string) {
+			return fmt.Sprintf("%strang %d", vi, i+1), fmt.Sprintf("%spage %d", en, i+1)
+		}
+		if errors.Is(f.lost, filter.ErrDecodeLimitExceeded) {
+			vi, en := at("", "")
+			return reject(dossier.TooComplex, vi, en, f.lost)
+		}
+		if (f.lost != nil || f.missing) && !end.eof {
+			vi, en := at("", "")
+			return reject(dossier.Truncated, vi, en, f.lost)
 		}
 		for _, dr := range f.draws {
-			if err := dr.img.checked(d.setup.Limits.Decoded); err != nil {
-				r := dossier.Damaged
-				if errors.Is(err, errCut) {
-					r = dossier.Truncated
-				}
-				return reject(r, fmt.Sprintf("ảnh ở trang %d", i+1), fmt.Sprintf("image on page %d", i+1), err)
+			err := dr.img.read(r)
+			vi, en := at("ảnh ở ", "image on ")
+			switch {
+			case err == nil:
+			case errors.Is(err, errBomb):
+				return reject(dossier.TooComplex, vi, en, err)
+			case errors.Is(err, errCut):
+				return reject(dossier.Truncated, vi, en, err)
+			default:
+				return reject(dossier.Damaged, vi, en, err)
 			}
 		}
 	}
 	return nil
 }
 
-// checked is check, done once for an image however often it is drawn.
-func (p *picture) checked(limit int64) error {
+// read is done once for an image however often it is drawn.
+func (p *picture) read(r reading) error {
 	if !p.looked {
 		p.looked = true
-		p.fault = p.check(limit)
+		p.small, p.fault = r.read(p)
+		if p.fault == nil && p.softMask != nil {
+			_, p.fault = r.read(p.softMask)
+		}
 	}
 	return p.fault
 }

@@ -146,8 +146,9 @@ type picture struct {
 	colours  int  // that they make
 	filter   string
 	stream   *types.StreamDict
-	fault    error // what its completeness check found; nil: complete
-	looked   bool  // fault is known
+	fault    error  // what its completeness check found; nil: complete
+	small    *thumb // nil where none falls off
+	looked   bool   // fault and small are known
 	softMask *picture
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 
+	"github.com/pdfcpu/pdfcpu/pkg/filter"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/types"
@@ -115,11 +116,19 @@ func lookBool(src *model.Context, o types.Object) bool {
 	return bool(b)
 }
 
+// decodeError keeps pdfcpu's words, which may quote the document, out.
+func decodeError(err error) error {
+	if errors.Is(err, filter.ErrDecodeLimitExceeded) {
+		return fmt.Errorf("a stream cannot be decoded: %w", filter.ErrDecodeLimitExceeded)
+	}
+	return fmt.Errorf("a stream cannot be decoded: %T", err)
+}
+
 // decoded is a stream without its filters. The last filter of an image (DCT,
 // JPX, JBIG2) is not undone.
 func decoded(sd *types.StreamDict, limit int64) ([]byte, error) {
 	if err := sd.DecodeWithLimit(limit); err != nil {
-		return nil, fmt.Errorf("a stream cannot be decoded: %T", err)
+		return nil, decodeError(err)
 	}
 	return sd.Content, nil
 }

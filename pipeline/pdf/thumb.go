@@ -1,0 +1,248 @@
+package pdf
+
+import (
+	"math"
+	"slices"
+)
+
+// thumb is a small grey picture of an image, of which the flags are made. Each of
+// its pixels is the mean of a square of the image's.
+type thumb struct {
+	w, h int
+	pix  []uint8 // luminance, row by row
+}
+
+// shrinkSide is the side of that square.
+const shrinkSide = 8
+
+// shrinker makes a thumb of rows as they are decoded.
+type shrinker struct {
+	width, height int
+	w, h          int
+	sum           []uint32 // dark bits, or luminance
+	max           uint32   // what a pixel's sum is where everything counts
+	dark          bool     // the sums count dark pixels
+}
+
+func newShrinker(width, height int) *shrinker {
+	s := &shrinker{width: width, height: height, w: (width + shrinkSide - 1) / shrinkSide, h: (height + shrinkSide - 1) / shrinkSide}
+	if s.w*s.h > maxBlocks {
+		s.w, s.h = 0, 0
+	}
+	s.sum = make([]uint32, s.w*s.h)
+	return s
+}
+
+// runs adds a black-and-white row given by its changes, white first.
+func (s *shrinker) runs(y int, changes []int) {
+	if y/shrinkSide >= s.h {
+		return
+	}
+	s.dark, s.max = true, shrinkSide*shrinkSide
+	row := s.sum[y/shrinkSide*s.w : (y/shrinkSide+1)*s.w]
+	for i := 0; i < len(changes); i += 2 {
+		from, to := changes[i], s.width
+		if i+1 < len(changes) {
+			to = changes[i+1]
+		}
+		for from < to {
+			end := min(to, (from/shrinkSide+1)*shrinkSide)
+			row[from/shrinkSide] += uint32(end - from)
+			from = end
+		}
+	}
+}
+
+// bits adds a row of one bit a pixel; which of them is dark is found out in the
+// end: on paper it is the rarer one.
+func (s *shrinker) bits(y int, row []byte) {
+	if y/shrinkSide >= s.h {
+		return
+	}
+	s.dark, s.max = true, shrinkSide*shrinkSide
+	sum := s.sum[y/shrinkSide*s.w:]
+	for x := range min(s.w, len(row)) {
+		sum[x] += uint32(popcount[row[x]>>4] + popcount[row[x]&15])
+	}
+}
+
+var popcount = [16]uint8{0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4}
+
+// bytes adds a row of bytes, every step-th from first on.
+func (s *shrinker) bytes(y int, row []byte, first, step int) {
+	if y/shrinkSide >= s.h {
+		return
+	}
+	s.max = 255 * shrinkSide * shrinkSide
+	sum := s.sum[y/shrinkSide*s.w:]
+	for x := range s.width {
+		sum[x/shrinkSide] += uint32(row[first+x*step])
+	}
+}
+
+func (s *shrinker) thumb() *thumb {
+	// Pixels at the right and lower edge are means of fewer; they are left out.
+	t := &thumb{w: s.width / shrinkSide, h: s.height / shrinkSide}
+	if s.w == 0 || t.w == 0 || t.h == 0 || s.max == 0 {
+		return nil
+	}
+	t.pix = make([]uint8, t.w*t.h)
+	invert := false
+	if s.dark {
+		var all uint64
+		for _, v := range s.sum {
+			all += uint64(v)
+		}
+		invert = all*2 > uint64(s.max)*uint64(len(s.sum))
+	}
+	for y := range t.h {
+		for x := range t.w {
+			v := s.sum[y*s.w+x] * 255 / s.max
+			if s.dark != invert {
+				v = 255 - v
+			}
+			t.pix[y*t.w+x] = uint8(min(v, 255))
+		}
+	}
+	return t
+}
+
+// appearance is what a thumb shows.
+type appearance struct {
+	blank    bool
+	contrast int     // between paper and the darkest that is no speck, 0 to 255
+	skew     float64 // degrees; 0 where there is nothing to measure by
+}
+
+// The numbers below were set by looking at the sample scans and the files of
+// testdata; they are ours. All of them only flag.
+const (
+	edge         = 0.04  // of each side: shadows of the scanner's lid and of folded paper
+	inkAbove     = 24    // darker than the paper by so much is ink …
+	blankShare   = 0.001 // … and a page with less of it than this is blank
+	faintBelow   = 40    // contrast below this is faint
+	skewedAbove  = 2.0   // degrees
+	skewSearched = 8.0
+)
+
+// ink finds the paper's brightness and how far each pixel within the edges lies
+// below it.
+func (t *thumb) ink() (paper int, darkness []uint8, w int) {
+	x0, y0 := int(float64(t.w)*edge), int(float64(t.h)*edge)
+	w = t.w - 2*x0
+	var hist [256]int
+	for y := y0; y < t.h-y0; y++ {
+		for _, v := range t.pix[y*t.w+x0 : y*t.w+x0+w] {
+			hist[v]++
+		}
+	}
+	n := w * (t.h - 2*y0)
+	sum := 0
+	for paper = 255; paper > 0; paper-- {
+		if sum += hist[paper]; sum > n/3 {
+			break
+		}
+	}
+	darkness = make([]uint8, 0, n)
+	for y := y0; y < t.h-y0; y++ {
+		for _, v := range t.pix[y*t.w+x0 : y*t.w+x0+w] {
+			darkness = append(darkness, uint8(max(0, paper-int(v))))
+		}
+	}
+	return paper, darkness, w
+}
+
+func (t *thumb) blank() bool {
+	_, dark, _ := t.ink()
+	return blankInk(dark)
+}
+
+func blankInk(dark []uint8) bool {
+	n := 0
+	for _, d := range dark {
+		if d > inkAbove {
+			n++
+		}
+	}
+	return float64(n) < blankShare*float64(len(dark))
+}
+
+// look measures.
+func (t *thumb) look() appearance {
+	_, dark, w := t.ink()
+	if len(dark) == 0 {
+		return appearance{blank: true}
+	}
+	// The darkest half a hundredth: text fills a few hundredths of a page.
+	sorted := slices.Clone(dark)
+	slices.Sort(sorted)
+	l := appearance{contrast: int(sorted[len(sorted)-1-len(sorted)/200])}
+	if blankInk(dark) && l.contrast < inkAbove/2 {
+		l.blank = true
+		return l
+	}
+	if l.blank = blankInk(dark) && l.contrast <= inkAbove; l.blank {
+		return l
+	}
+	l.skew = skewOf(dark, w, max(8, l.contrast/3))
+	return l
+}
+
+// skewOf finds the angle at which the lines of text lie, by the angle at which
+// the sums along parallel lines differ most from line to line.
+func skewOf(dark []uint8, w, least int) float64 {
+	type dot struct {
+		x, y float32
+		v    float32
+	}
+	var dots []dot
+	h := len(dark) / w
+	for i, d := range dark {
+		if int(d) > least {
+			dots = append(dots, dot{float32(i%w) - float32(w)/2, float32(i / w), float32(d)})
+		}
+	}
+	if len(dots) < 40 || len(dots) > len(dark)/2 {
+		return 0
+	}
+	// More than some thousands tell no more.
+	if step := len(dots)/6000 + 1; step > 1 {
+		for i := range len(dots) / step {
+			dots[i] = dots[i*step]
+		}
+		dots = dots[:len(dots)/step]
+	}
+	margin := w/2*int(math.Ceil(skewSearched))/57 + 4
+	bins := make([]float32, h+2*margin+2)
+	score := func(deg float64) float64 {
+		clear(bins)
+		tan := float32(math.Tan(deg * math.Pi / 180))
+		for _, d := range dots {
+			y := d.y + d.x*tan + float32(margin)
+			i := int(y)
+			if i < 0 || i+1 >= len(bins) {
+				continue
+			}
+			f := y - float32(i)
+			bins[i] += d.v * (1 - f)
+			bins[i+1] += d.v * f
+		}
+		var s float64
+		for i := 1; i < len(bins); i++ {
+			d := float64(bins[i] - bins[i-1])
+			s += d * d
+		}
+		return s
+	}
+	straight := score(0)
+	best, at := straight, 0.0
+	for deg := -skewSearched; deg <= skewSearched; deg += 0.5 {
+		if s := score(deg); s > best {
+			best, at = s, deg
+		}
+	}
+	if best < 1.2*straight {
+		return 0
+	}
+	return -at
+}
