@@ -200,7 +200,7 @@ type span struct{ from, to int64 }
 // tile cuts a period into the fewest runs of years, months and days.
 func tile(p dossier.Period) []span {
 	const firstYear, lastYear = 1000, 9999 // of four digits, so that no year is a month
-	from, to := p.From, p.To // half-open
+	from, to := p.From, p.To               // half-open
 	if from == 0 {
 		from = firstYear*10000 + 101
 	}

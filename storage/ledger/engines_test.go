@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"flag"
 	"fmt"
 	"net"
 	"net/url"
@@ -194,7 +195,10 @@ func startPostgres(bin string) error {
 	server.url = url.URL{Scheme: "postgres", User: url.User("sohoa"), Host: fmt.Sprintf("127.0.0.1:%d", port), RawQuery: "sslmode=disable"}
 	cmd := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-p", strconv.Itoa(port), "-c", "listen_addresses=127.0.0.1",
 		"-c", "unix_socket_directories=", "-c", "max_connections=200", "-c", "shared_buffers=512MB", "-c", "log_min_messages=fatal",
-		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off") // nobody pulls the plug here
+		"-c", "max_wal_size=4GB")
+	if f := flag.Lookup("test.bench"); f == nil || f.Value.String() == "" { // nobody pulls the plug on a test; figures are for a durable database
+		cmd.Args = append(cmd.Args, "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off")
+	}
 	cmd.SysProcAttr, cmd.Dir = attr, dir
 	if err := cmd.Start(); err != nil {
 		return err
@@ -223,6 +227,7 @@ func TestMain(m *testing.M) {
 		server.cmd.Process.Signal(syscall.SIGINT)
 		server.cmd.Wait()
 	}
+	removeBenchDirs()
 	if server.dir != "" {
 		os.RemoveAll(server.dir)
 	}

@@ -205,13 +205,13 @@ func TestHistories(t *testing.T) {
 	}
 	t.Run("sqlite", func(t *testing.T) {
 		// A database for every hundred: a changed procedure walks over all dossiers.
-		n := histories(t, 400)
+		n := histories(t, 200)
 		for first := 0; first < n; first += 100 {
 			run(t, sqliteDSN(t)+"?synchronous=OFF", first, min(100, n-first), 1)
 		}
 	})
 	t.Run("postgres", func(t *testing.T) {
-		n := histories(t, 200)
+		n := histories(t, 100)
 		for first := 0; first < n; first += 200 {
 			run(t, postgresDSN(t), first, min(200, n-first), 4)
 		}

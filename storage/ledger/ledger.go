@@ -19,7 +19,7 @@ import (
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 	"github.com/rs/zerolog"
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite"
 
 	"sohoa/tally"
 )
@@ -99,7 +99,11 @@ func (l *Ledger) openSQLite(ctx context.Context, name string) error {
 		v.Add("_pragma", "cache_size(-65536)")
 		v.Add("_pragma", "mmap_size(1073741824)")
 		v.Add("_pragma", "temp_store(memory)")
-		return sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: v.Encode()}).String())
+		c, err := sqlite.NewConnector((&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: v.Encode()}).String())
+		if err != nil {
+			return nil, err
+		}
+		return sql.OpenDB(cachingConnector{c}), nil
 	}
 	// One writer: SQLite has one anyway, and waiting in database/sql is fair and
 	// does not poll. The file is made and put into WAL here, before any reader.
