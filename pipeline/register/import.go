@@ -102,22 +102,31 @@ func (im *importer) note(e *dossier.RowError) {
 	}
 }
 
-// headerErrors takes the row errors out of what Bind answered; what is left is
-// of the machine.
+// headerErrors keeps the row errors in what Bind answered and returns the rest.
 func (im *importer) headerErrors(err error) error {
+	bad, rest := RowErrors(err)
+	for _, e := range bad {
+		im.note(e)
+	}
+	return rest
+}
+
+// RowErrors takes the row errors out of an error, also out of a joined one; what
+// is left is of the machine.
+func RowErrors(err error) (bad []*dossier.RowError, rest error) {
 	if many, ok := err.(interface{ Unwrap() []error }); ok {
-		var rest []error
+		var left []error
 		for _, e := range many.Unwrap() {
-			rest = append(rest, im.headerErrors(e))
+			b, r := RowErrors(e)
+			bad, left = append(bad, b...), append(left, r)
 		}
-		return errors.Join(rest...)
+		return bad, errors.Join(left...)
 	}
-	var bad *dossier.RowError
-	if errors.As(err, &bad) {
-		im.note(bad)
-		return nil
+	var one *dossier.RowError
+	if errors.As(err, &one) {
+		return []*dossier.RowError{one}, nil
 	}
-	return err
+	return nil, err
 }
 
 // run reads the lines and hands them on in batches.

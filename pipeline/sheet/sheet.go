@@ -128,6 +128,12 @@ func (s *Sheet) Header() []string { return s.header }
 // HeaderRow is the number of the header's row: 1 unless something stands above it.
 func (s *Sheet) HeaderRow() int { return s.headerRow }
 
+// Has reports whether the table has the column, by its pinned name after Bind.
+func (s *Sheet) Has(column string) bool {
+	_, ok := s.index[column]
+	return ok
+}
+
 // Row is a row of the table.
 type Row struct {
 	Number int // 1-based row as a person sees it in a spreadsheet program
