@@ -54,7 +54,7 @@ func spool(f *os.File, r io.Reader, limit int64) (*Temp, error) {
 	}
 	// One buffer for both writers: larger than io.Copy's, since every write to
 	// the page cache and every call of the hash has its price.
-	n, err := io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(f, h)}, src, make([]byte, 256<<10))
+	n, err := io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(f, h)}, src, make([]byte, 128<<10))
 	switch {
 	case src.err != nil:
 		return nil, fmt.Errorf("storage: reading the body: %w", src.err)

@@ -15,40 +15,70 @@ import (
 	"sohoa/storage"
 )
 
-// ensureDir makes the folder and those above it and puts each new one on the
-// disk. A folder that is there already may be another writer's who has not come
-// so far, therefore only those that this process has seen on the disk are passed over.
+// ensureDir makes the folder and those above it and puts them on the disk.
 func (s *Store) ensureDir(dir string) error {
-	if dir == "." || s.known.has(dir) {
-		return nil
-	}
-	parent := path.Dir(dir)
-	if err := s.ensureDir(parent); err != nil {
+	made, err := s.makeDirs(dir, nil)
+	if err != nil {
 		return err
 	}
-	err := s.root.Mkdir(dir, dirMode)
+	return s.settleDirs(made)
+}
+
+// makeDirs makes the folder and those above it, and adds to made those that
+// settleDirs has to put on the disk. A folder that is there already may be
+// another writer's who has not come so far, therefore only those that this
+// process has seen on the disk are passed over.
+func (s *Store) makeDirs(dir string, made []string) ([]string, error) {
+	if dir == "." || s.known.has(dir) {
+		return made, nil
+	}
+	made, err := s.makeDirs(path.Dir(dir), made)
+	if err != nil {
+		return nil, err
+	}
+	err = s.root.Mkdir(dir, dirMode)
 	switch {
+	case err == nil:
 	case errors.Is(err, fs.ErrExist):
 		st, err := s.root.Lstat(dir)
 		if err != nil {
-			return unavailable("making a folder", err)
+			return nil, unavailable("making a folder", err)
 		}
 		if !st.IsDir() {
-			return storage.ErrNested
+			return nil, storage.ErrNested
 		}
 	case isNotDir(err):
-		return storage.ErrNested
-	case errors.Is(err, fs.ErrNotExist) && s.known.has(parent):
+		return nil, storage.ErrNested
+	case errors.Is(err, fs.ErrNotExist) && s.known.has(path.Dir(dir)):
 		// Another process deleted the parent since this one knew it.
 		s.known.clear()
-		return s.ensureDir(dir)
-	case err != nil:
+		return s.makeDirs(dir, nil)
+	default:
+		return nil, unavailable("making a folder", err)
+	}
+	return append(made, dir), nil
+}
+
+// settleDirs puts the entries of new folders on the disk. Behind an fsync of a
+// file in the same filesystem this costs little, since the journal has committed
+// them with it; side by side the flushes become one.
+func (s *Store) settleDirs(made []string) error {
+	if len(made) == 0 {
+		return nil
+	}
+	errs := make([]error, len(made))
+	var wg sync.WaitGroup
+	for i, dir := range made[1:] {
+		wg.Go(func() { errs[i+1] = s.syncDir(path.Dir(dir)) })
+	}
+	errs[0] = s.syncDir(path.Dir(made[0]))
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
 		return unavailable("making a folder", err)
 	}
-	if err := s.syncDir(parent); err != nil {
-		return unavailable("making a folder", err)
+	for _, dir := range made {
+		s.known.add(dir)
 	}
-	s.known.add(dir)
 	return nil
 }
 

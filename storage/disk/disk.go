@@ -44,6 +44,8 @@ type Store struct {
 	// that is about to link into it: Put holds it for reading, Delete for writing.
 	prune sync.RWMutex
 	known knownDirs
+
+	buffers buffers
 }
 
 // Open opens the store in dir, making the folder if need be, and sweeps

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"sync"
 	"syscall"
 
 	"sohoa/storage"
@@ -86,16 +87,18 @@ func (s *Store) stage(ctx context.Context, body io.ReadSeeker, info storage.Info
 		return nil, unavailable("writing", err)
 	}
 	st := &staged{name: name, file: f, linked: true}
-	if err := st.copy(ctx, body, info); err != nil {
+	buf := s.buffers.get()
+	defer s.buffers.put(buf)
+	if err := st.copy(ctx, body, info, buf); err != nil {
 		return nil, errors.Join(err, st.discard(s))
 	}
 	return st, nil
 }
 
-func (st *staged) copy(ctx context.Context, body io.Reader, info storage.Info) error {
+func (st *staged) copy(ctx context.Context, body io.Reader, info storage.Info, buf []byte) error {
 	h := sha256.New()
 	src := &reader{ctx: ctx, r: body}
-	n, err := io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(st.file, h)}, src, make([]byte, 256<<10))
+	n, err := io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(st.file, h)}, src, buf)
 	if src.err != nil {
 		return fmt.Errorf("storage/disk: reading the body: %w", src.err)
 	}
@@ -105,6 +108,18 @@ func (st *staged) copy(ctx context.Context, body io.Reader, info storage.Info) e
 	st.size, st.sha256 = n, hex.EncodeToString(h.Sum(nil))
 	return promised(info, st.size, st.sha256)
 }
+
+// buffers lends copying its memory: a small record does not pay for a large one.
+type buffers struct{ pool sync.Pool }
+
+func (b *buffers) get() []byte {
+	if p, ok := b.pool.Get().(*[]byte); ok {
+		return *p
+	}
+	return make([]byte, 256<<10)
+}
+
+func (b *buffers) put(p []byte) { b.pool.Put(&p) }
 
 // stageTemp stages the Temp's own file, or answers nil where it has to be
 // copied: on another filesystem, or where it already is an object, since two
@@ -170,20 +185,21 @@ func (s *Store) publish(name string, st *staged, info storage.Info) error {
 		return unavailable("writing", err)
 	}
 
-	// The folders and the bytes go to the disk side by side, so that they share
-	// the filesystem's commit. A crash here leaves empty folders and a spool file.
+	// A crash up to the link leaves empty folders and a spool file. The folders are
+	// made before the file is synced: its commit then carries them along.
 	dir := path.Dir(name)
-	folders := make(chan error, 1)
-	go func() { folders <- s.ensureDir(dir) }()
-	serr := st.file.Sync()
-	if serr != nil && st.temp != nil {
-		st.temp.Taint()
-	}
-	if err := <-folders; err != nil {
+	made, err := s.makeDirs(dir, nil)
+	if err != nil {
 		return err
 	}
-	if serr != nil {
-		return unavailable("writing", serr)
+	if err := st.file.Sync(); err != nil {
+		if st.temp != nil {
+			st.temp.Taint()
+		}
+		return unavailable("writing", err)
+	}
+	if err := s.settleDirs(made); err != nil {
+		return err
 	}
 	if !inFile {
 		// A crash behind this leaves a description without its object, which
