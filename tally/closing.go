@@ -34,6 +34,8 @@ type Snapshot struct {
 	Targets  []Target         `json:"targets"`
 	Sums     []SnapshotSum    `json:"sums"` // sorted by unit and series
 	Plan     []SnapshotSum    `json:"plan"` // results in force at the end of the period
+	// Dossiers are those behind the sums, where they were kept too (AddDossiers).
+	Dossiers []Footprint `json:"dossiers,omitempty"`
 }
 
 // SnapshotUnit is a row of the register of units.
@@ -192,43 +194,4 @@ func (x snapshotSource) Sums(_ context.Context, units []dossier.UnitCode, series
 
 func (x snapshotSource) Months(context.Context, []dossier.UnitCode, []Series, dossier.Period) ([]Cell, error) {
 	return nil, fmt.Errorf("%w: a closed period has no months", ErrQuery)
-}
-
-// Restated is a figure that is no longer what was reported: of one unit alone,
-// without those below it, so that the sum of all restated figures is the change
-// of the whole. The dossiers behind it are those of that unit and period that
-// changed after the closing.
-type Restated struct {
-	Unit     dossier.UnitCode
-	Series   Series
-	Was, Now Rate
-}
-
-// Restate compares a closed period with the figures of today. It returns what
-// differs, by unit and series, sorted; nothing when the report stands.
-func Restate(ctx context.Context, was Snapshot, src Source) ([]Restated, error) {
-	now, err := Close(ctx, src, was.Query(DefaultVersion), nil, time.Time{})
-	if err != nil {
-		return nil, err
-	}
-	var before, after []Cell
-	add := func(to *[]Cell, list ...[]SnapshotSum) {
-		for _, l := range list {
-			for _, c := range l {
-				*to = append(*to, Cell{Unit: c.Unit, Series: c.Series, Numerator: c.Numerator, Denominator: c.Denominator})
-			}
-		}
-	}
-	add(&before, was.Sums, was.Plan)
-	add(&after, now.Sums, now.Plan)
-	rates := map[Cell]Rate{}
-	for _, c := range before {
-		rates[Cell{Unit: c.Unit, Series: c.Series}] = Rate{c.Numerator, c.Denominator}
-	}
-	var out []Restated
-	for _, d := range Diff(before, after) {
-		w := rates[Cell{Unit: d.Unit, Series: d.Series}]
-		out = append(out, Restated{d.Unit, d.Series, w, Rate{w.Numerator + d.Numerator, w.Denominator + d.Denominator}})
-	}
-	return out, nil
 }

@@ -5,12 +5,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"sohoa/dossier"
 	"sohoa/tally"
+	"sohoa/tally/tallytest"
 )
 
 func TestClosing(t *testing.T) {
@@ -73,7 +77,7 @@ func TestClosing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := fmt.Sprint(changed), "[{H51.10.1 4.2@766-2022 {2 5} {3 5}}]"; got != want {
+	if got, want := fmt.Sprint(changed.Figures), "[{H51.10.1 4.2@766-2022 {2 5} {3 5}}]"; got != want {
 		t.Errorf("restated %s, want %s", got, want)
 	}
 	if _, err := tally.DecodeSnapshot(append(kept, ' '), digest); !errors.Is(err, tally.ErrSnapshot) {
@@ -129,18 +133,216 @@ func TestReconcile(t *testing.T) {
 				t.Fatal(err)
 			}
 			var list []string
-			for _, c := range got[0].Candidates {
+			for _, c := range got.Rows[0].Candidates {
 				if c.Text.VI == "" || c.Text.EN == "" {
 					t.Errorf("%s says nothing", c.Code)
 				}
 				list = append(list, c.Code+" "+string(c.Match))
 			}
-			if s := strings.Join(list, ", "); s != tt.want || got[0].Ours != tt.ours {
-				t.Errorf("ours %v, candidates %s; want %v, %s", got[0].Ours, s, tt.ours, tt.want)
+			if s := strings.Join(list, ", "); s != tt.want || got.Rows[0].Ours != tt.ours {
+				t.Errorf("ours %v, candidates %s; want %v, %s", got.Rows[0].Ours, s, tt.ours, tt.want)
 			}
 		})
 	}
 	if _, err := tally.Reconcile(ctx, src, tally.Query{Period: august}, []dossier.PortalFigure{fig("H51", "4.7", 1, 1)}); !errors.Is(err, tally.ErrQuery) {
 		t.Errorf("an unknown indicator: %v", err)
+	}
+}
+
+// TestClosingHistories closes a period in the midst of a random history. However
+// it goes on, the closed report stays what it was, the restated figures are the
+// whole difference, and the dossiers named are those, and only those, that count
+// otherwise.
+func TestClosingHistories(t *testing.T) {
+	ctx := context.Background()
+	for number := range histories(t, 500) {
+		r := rand.New(rand.NewPCG(number, 2))
+		p := []dossier.Period{{From: 20230101, To: 20240101}, {From: 20240101, To: 20240830}, {From: 20240101, To: 20260101}}[r.IntN(3)]
+		steps := tallytest.History(number, 40)
+		w := tallytest.NewWorld()
+		half := len(steps) / 2
+		for _, s := range steps[:half] {
+			w.Apply(s)
+		}
+		version := tally.Versions()[r.IntN(2)]
+		q := tally.Query{Period: p, Version: version}
+		if units := w.Register(); r.IntN(2) == 0 {
+			q.Unit = units[r.IntN(len(units))].Code
+		}
+		var was bytes.Buffer
+		if err := report(t, w.Source(), q).JSON(&was); err != nil {
+			t.Fatal(err)
+		}
+		snap, err := tally.Close(ctx, w.Source(), q, tally.DefaultTargets(), time.Unix(1, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := snap.AddDossiers(ctx, w); err != nil {
+			t.Fatalf("history %d: %v", number, err)
+		}
+		old := map[dossier.Code]string{}
+		for _, d := range w.Dossiers() {
+			old[d.Code] = stands(d, p)
+		}
+		for _, s := range steps[half:] {
+			w.Apply(s)
+		}
+		b, digest, err := snap.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if snap, err = tally.DecodeSnapshot(b, digest); err != nil {
+			t.Fatal(err)
+		}
+		table, err := snap.Report(ctx, version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var closed bytes.Buffer
+		if err := table.JSON(&closed); err != nil {
+			t.Fatal(err)
+		}
+		if closed.String() != was.String() {
+			t.Fatalf("history %d: the closed report changed from\n%s\nto\n%s", number, was.String(), closed.String())
+		}
+		re, err := tally.Restate(ctx, snap, w.Source())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := re.AddDossiers(ctx, w); err != nil {
+			t.Fatal(err)
+		}
+		if !re.Listed {
+			t.Fatalf("history %d: the dossiers are not listed", number)
+		}
+		for _, write := range []func(io.Writer) error{func(w io.Writer) error { return re.Text(w, "vi") }, re.CSV, re.JSON} {
+			if err := write(io.Discard); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if q.Unit != "" {
+			continue // units that went out of the subtree since are not asked for
+		}
+		var want []string
+		for _, d := range w.Dossiers() {
+			if now := stands(d, p); now != old[d.Code] {
+				want = append(want, string(d.Code))
+			}
+		}
+		var got []string
+		for _, d := range re.Dossiers {
+			got = append(got, string(d.Code))
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("history %d: restated %v, want %v", number, got, want)
+		}
+		now := report(t, w.Source(), q).Rows[0]
+		total := map[tally.Series]tally.Restated{}
+		for _, x := range re.Totals() {
+			total[x.Series] = x
+		}
+		for n, i := range tally.InVersion(version) {
+			before, after := table.Rows[0].Figures[n].Rate, now.Figures[n].Rate
+			if x, changed := total[i.Series()]; changed && (x.Was != before || x.Now != after) || !changed && before != after {
+				t.Fatalf("history %d: %s went from %v to %v, restated as %v", number, i.ID, before, after, x)
+			}
+		}
+	}
+}
+
+// stands says where a dossier counts in the period, from the indicators alone.
+func stands(d dossier.Dossier, p dossier.Period) string {
+	s := ""
+	for _, i := range append(tally.Indicators(), tally.Counts()...) {
+		if p.Contains(i.Day(&d)) && i.Denominator(&d) {
+			s += fmt.Sprint(d.Unit, i.ID, i.Version, i.Numerator(&d), " ")
+		}
+	}
+	return s
+}
+
+func TestRestatementText(t *testing.T) {
+	ctx := context.Background()
+	w := tallytest.NewWorld()
+	w.Apply(tallytest.Step{Units: small().Register})
+	w.Apply(tallytest.Step{Procedures: []dossier.Procedure{{Code: "1.000001", ReturnsDocument: false}}})
+	d := dossier.Registered{Code: "H51.20-240801-0001", Unit: "H51.20", Procedure: "1.000001", Channel: dossier.Online, Status: dossier.Received,
+		ReceivedAt: time.Date(2024, 8, 1, 9, 0, 0, 0, dossier.Zone)}
+	e := d
+	e.Code = "H51.20-240801-0002"
+	w.Apply(tallytest.Step{Dossiers: []dossier.Registered{d, e}})
+	snap, err := tally.Close(ctx, w.Source(), tally.Query{Period: august}, nil, time.Date(2024, 9, 2, 8, 30, 0, 0, dossier.Zone))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := snap.AddDossiers(ctx, w); err != nil {
+		t.Fatal(err)
+	}
+	e.Unit = "H51.10"
+	w.Apply(tallytest.Step{Dossiers: []dossier.Registered{e}})
+	w.Apply(tallytest.Step{Document: &tallytest.Document{ID: "a", Kind: dossier.Component, Dossier: d.Code}})
+	// The sums of one moment and the list of another do not make a closing.
+	moved := snap
+	if err := moved.AddDossiers(ctx, w); !errors.Is(err, tally.ErrMoved) {
+		t.Errorf("dossiers that changed meanwhile: %v", err)
+	}
+	re, err := tally.Restate(ctx, snap, w.Source())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := re.AddDossiers(ctx, w); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := re.Text(&out, "vi"); err != nil {
+		t.Fatal(err)
+	}
+	want := `SỐ LIỆU THAY ĐỔI SAU KHI CHỐT KỲ
+(Từ ngày 01/08/2024 đến ngày 31/08/2024)
+Chốt lúc 08:30 02/09/2024
+
+Mã đơn vị  Đơn vị         Số liệu                               Tử số đã chốt  Mẫu số đã chốt  Tỷ lệ % đã chốt  Tử số nay  Mẫu số nay  Tỷ lệ % nay
+──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+           TỔNG           4.2@766-2022 Số hóa hồ sơ, kết quả                0               2             0,00          1           2        50,00
+           TỔNG           Có số hóa thành phần                              0               0                           1           1
+H51.10     Huyện Trần Đề  3@766-2022 Hồ sơ trực tuyến                       0               0                —          1           1       100,00
+`
+	if !strings.HasPrefix(out.String(), want) {
+		t.Errorf("got\n%s\nwant\n%s…", out.String(), want)
+	}
+	for _, line := range []string{
+		"2 hồ sơ thay đổi:",
+		"H51.20-240801-0001: nay được tính ở 4.2@766-2022, nay thuộc components",
+		"H51.20-240801-0002: chuyển từ H51.20 sang H51.10",
+	} {
+		if !strings.Contains(out.String(), line+"\n") {
+			t.Errorf("no line %q in\n%s", line, out.String())
+		}
+	}
+}
+
+func TestReconciliationText(t *testing.T) {
+	r, err := tally.Reconcile(context.Background(), small(), tally.Query{Period: august}, []dossier.PortalFigure{
+		{Unit: "H51.10", Indicator: "4.2", Numerator: 0, Denominator: 1}, {Unit: "H51", Indicator: "3", Numerator: 3, Denominator: 10}, {Unit: "H51", Indicator: "9", Numerator: 0, Denominator: 0}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := r.CSV(&out); err != nil {
+		t.Fatal(err)
+	}
+	want := `unit,name,indicator,portal_numerator,portal_denominator,portal_rate,numerator,denominator,rate,numerator_difference,denominator_difference,candidates
+H51.10,Huyện Trần Đề,4.2,0,1,0.00,2,6,33.33,2,5,"chỉ tính riêng đơn vị, không gồm đơn vị trực thuộc; đúng theo công thức 766-2026 (khớp tử số); bỏ ngày đầu kỳ (khớp tử số); chỉ tính hồ sơ đã đồng bộ lên Cổng (khớp tử số)"
+H51,Tỉnh Sóc Trăng,3,3,10,30.00,3,10,30.00,0,0,
+H51,Tỉnh Sóc Trăng,9,0,0,,3,4,75.00,3,4,Cổng chưa có số liệu của đơn vị này
+`
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+	for _, write := range []func(io.Writer) error{func(w io.Writer) error { return r.Text(w, "en") }, r.JSON, func(w io.Writer) error { return r.XLSX(w, heading) }} {
+		out.Reset()
+		if err := write(&out); err != nil || out.Len() == 0 {
+			t.Errorf("%v", err)
+		}
 	}
 }

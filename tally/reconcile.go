@@ -55,14 +55,29 @@ type reading struct {
 	num, den func(indicator, version string) (Series, bool)
 }
 
+// Reconciliation is the portal's figures of a period beside ours, in the
+// portal's order.
+type Reconciliation struct {
+	Query Query
+	Rows  []Discrepancy
+}
+
 // Reconcile compares the portal's figures with ours for the query's period and
 // formula version and looks for readings of our dossiers that explain what
-// differs. It answers in the portal's order.
-func Reconcile(ctx context.Context, src Source, q Query, portal []dossier.PortalFigure) ([]Discrepancy, error) {
+// differs. The query's unit does not matter: the portal's figures name theirs.
+func Reconcile(ctx context.Context, src Source, q Query, portal []dossier.PortalFigure) (Reconciliation, error) {
 	q, _, err := q.check()
 	if err != nil {
-		return nil, err
+		return Reconciliation{}, err
 	}
+	rows, err := reconcile(ctx, src, q, portal)
+	if err != nil {
+		return Reconciliation{}, err
+	}
+	return Reconciliation{q, rows}, nil
+}
+
+func reconcile(ctx context.Context, src Source, q Query, portal []dossier.PortalFigure) ([]Discrepancy, error) {
 	units, err := src.Units(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading the units: %w", err)
@@ -91,10 +106,19 @@ func Reconcile(ctx context.Context, src Source, q Query, portal []dossier.Portal
 		}
 		out[n].Name = u.Name
 		out[n].Ours = ours.of(p.Unit, i.ID)
+		if out[n].Portal == (Rate{}) && !out[n].Same() {
+			out[n].Candidates = []Candidate{{Code: "not-reported", Match: MatchPossible, Text: dossier.Text{
+				VI: "Cổng chưa có số liệu của đơn vị này", EN: "the portal has no figure of this unit"}}}
+			continue
+		}
 		differs = differs || !out[n].Same()
 	}
 	if !differs {
 		return out, nil
+	}
+	settled := make([]bool, len(out)) // nothing of ours to try
+	for n := range out {
+		settled[n] = len(out[n].Candidates) > 0
 	}
 	for _, r := range readings(q, units) {
 		counted, err := countBy(ctx, src, units, r)
@@ -103,10 +127,7 @@ func Reconcile(ctx context.Context, src Source, q Query, portal []dossier.Portal
 		}
 		for n := range out {
 			d := &out[n]
-			if d.Same() || d.Name == "" && len(d.Candidates) > 0 {
-				continue
-			}
-			if !counted.has(d.Indicator) {
+			if d.Same() || settled[n] || !counted.has(d.Indicator) {
 				continue
 			}
 			rate := counted.of(d.Unit, d.Indicator)

@@ -2,6 +2,8 @@ package tallytest
 
 import (
 	"cmp"
+	"context"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -231,3 +233,18 @@ func (w *World) Apply(s Step) (before, after []tally.Cell) {
 	}
 	return before, cells()
 }
+
+// Behind yields the dossiers in the indicator's denominator in the period, as a
+// tally.DossierSource does.
+func (w *World) Behind(_ context.Context, i tally.Indicator, units []dossier.UnitCode, p dossier.Period) iter.Seq2[dossier.Dossier, error] {
+	return func(yield func(dossier.Dossier, error) bool) {
+		for _, d := range w.Dossiers() {
+			if i.Denominator(&d) && p.Contains(i.Day(&d)) && (units == nil || slices.Contains(units, d.Unit)) && !yield(d, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Source is the world's figures as a tally.Source, counted from nothing.
+func (w *World) Source() *Source { return &Source{Register: w.Register(), Cells: w.Recount()} }
