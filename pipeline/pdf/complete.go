@@ -442,6 +442,9 @@ func jpxCodestream(b []byte) ([]byte, error) {
 
 // scanJBIG2 goes over the segments of an embedded JBIG2 stream.
 func scanJBIG2(b []byte) error {
+	if bytes.HasPrefix(b, []byte("\x97JB2")) {
+		return nil // with a file header, which does not belong here: only a decoder can tell
+	}
 	regions := 0
 	for len(b) > 0 {
 		if len(b) < 11 {

@@ -2,7 +2,9 @@ package pdf
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"math"
 
 	"sohoa/dossier"
@@ -52,7 +54,47 @@ func (d *document) inspectImage(ctx context.Context, q wireQuestion) (dossier.Ve
 		}
 	}
 	flagColour(&v, q.Profile)
-	return v, resolute(v, q.Profile)
+	if err := resolute(v, q.Profile); err != nil {
+		return v, err
+	}
+	return v, d.lookAtImage(ctx, q, &v)
+}
+
+// lookAtImage wraps the image into a PDF as normalise does and looks at its pages
+// as at any other's: then there is one way to read images and not two.
+func (d *document) lookAtImage(ctx context.Context, q wireQuestion, v *dossier.Verdict) error {
+	f, err := nameless()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	res, err := pdfa.FromImage(ctx, d.f, d.size, f, pdfa.Label{}, q.DefaultDPI)
+	if errors.Is(err, pdfa.ErrNotConvertible) {
+		return nil // the file is whole; how it looks is not known
+	}
+	if err != nil {
+		return err
+	}
+	src, err := firstReader(io.NewSectionReader(f, 0, res.Size), d.setup.Limits)
+	if err != nil {
+		return fmt.Errorf("reading our own copy: %w", err)
+	}
+	pages, err := pageTree(src, v.Pages)
+	if err != nil {
+		return fmt.Errorf("reading our own copy: %w", err)
+	}
+	w := newWalker(src, d.setup.Limits)
+	facts := make([]*pageFacts, len(pages))
+	for i, p := range pages {
+		if facts[i], err = w.page(p); err != nil {
+			return fmt.Errorf("reading our own copy: %w", err)
+		}
+	}
+	if err := d.complete(src, q, facts, ending{eof: true}); err != nil {
+		return err
+	}
+	flagAppearance(v, facts)
+	return nil
 }
 
 // flagResolution flags a page whose resolution is accepted and not what the

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/pdfcpu/pdfcpu/pkg/filter"
+	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
 
 	"sohoa/dossier"
 	"sohoa/pipeline/pdf/signature"
@@ -130,7 +131,7 @@ func (d *document) judge(ctx context.Context, q wireQuestion, pages []page, end 
 			return v, reject(dossier.TooComplex, fmt.Sprintf("trang %d", i+1), fmt.Sprintf("page %d", i+1), err)
 		}
 	}
-	if err := d.complete(q, facts, end); err != nil {
+	if err := d.complete(src, q, facts, end); err != nil {
 		return v, err
 	}
 	if !end.eof {
@@ -196,8 +197,8 @@ func (d *document) ending() (ending, error) {
 }
 
 // complete reads every image that is drawn, once.
-func (d *document) complete(q wireQuestion, facts []*pageFacts, end ending) error {
-	r := reading{src: d.src, limit: d.setup.Limits.Decoded, thorough: q.Thorough}
+func (d *document) complete(src *model.Context, q wireQuestion, facts []*pageFacts, end ending) error {
+	r := reading{src: src, limit: d.setup.Limits.Decoded, thorough: q.Thorough}
 	for i, f := range facts {
 		at := func(vi, en string) (string, string) {
 			return fmt.Sprintf("%strang %d", vi, i+1), fmt.Sprintf("%spage %d", en, i+1)

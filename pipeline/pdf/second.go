@@ -174,20 +174,15 @@ func (d *document) picture(ctx context.Context, page, dpi int) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// repair has PDFium open the file and write a mended copy, into a temporary file
-// that has no name and so cannot be left behind.
+// repair has PDFium open the file and write a mended copy.
 func (d *document) repair(ctx context.Context) (*os.File, int64, error) {
 	r, err := d.secondOpen(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
-	f, err := os.CreateTemp("", "sohoa-repair-*.pdf")
+	f, err := nameless()
 	if err != nil {
-		return nil, 0, openError(err)
-	}
-	if err := os.Remove(f.Name()); err != nil {
-		f.Close()
-		return nil, 0, openError(err)
+		return nil, 0, err
 	}
 	w := &limitedWriter{w: f, left: 2*d.size + 64<<20}
 	if err := r.save(w); err != nil {
@@ -199,6 +194,19 @@ func (d *document) repair(ctx context.Context) (*os.File, int64, error) {
 	}
 	d.spare = append(d.spare, f)
 	return f, w.n, nil
+}
+
+// nameless is a temporary file without a name, which no death can leave behind.
+func nameless() (*os.File, error) {
+	f, err := os.CreateTemp("", "sohoa-*.pdf")
+	if err != nil {
+		return nil, openError(err)
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		f.Close()
+		return nil, openError(err)
+	}
+	return f, nil
 }
 
 type limitedWriter struct {
