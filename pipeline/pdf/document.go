@@ -25,7 +25,8 @@ type document struct {
 	src     *model.Context // what the first reader made of a PDF; nil where it cannot read it
 	raw     io.ReaderAt    // the bytes src was read from: the file, or the second reader's mended copy
 	rawSize int64
-	signed  bool // bears, or may bear, a signature: never rewritten
+	guarded bool // may bear a signature: never rewritten
+	signed  bool // bears one
 	active  bool // has active content
 	mended  bool // raw is a mended copy
 	judged  bool // inspect has accepted it
@@ -83,7 +84,7 @@ func (d *document) close() {
 
 // inspect judges the file. It may be asked again with another question.
 func (d *document) inspect(ctx context.Context, q wireQuestion) (dossier.Verdict, error) {
-	d.src, d.raw, d.signed, d.judged, d.pages = nil, nil, false, false, 0
+	d.src, d.raw, d.guarded, d.signed, d.judged, d.pages = nil, nil, false, false, false, 0
 	d.active, d.mended = false, false
 	lim := d.setup.Limits
 	if d.size == 0 {

@@ -23,7 +23,7 @@ func (d *document) inspectPDF(ctx context.Context, q wireQuestion) (dossier.Verd
 	if err != nil {
 		return dossier.Verdict{}, err
 	}
-	if d.signed, err = signature.Detect(d.f, d.size); err != nil {
+	if d.guarded, err = signature.Detect(d.f, d.size); err != nil {
 		return dossier.Verdict{}, fmt.Errorf("looking for signatures: %w", err)
 	}
 	limit := d.setup.Limits.Pages
@@ -78,7 +78,8 @@ func (d *document) inspectPDF(ctx context.Context, q wireQuestion) (dossier.Verd
 		return dossier.Verdict{}, reject(dossier.Damaged, "", "", errors.Join(first, err))
 	}
 	d.note(n)
-	return dossier.Verdict{Pages: n, Signed: d.signed, Findings: found}, nil
+	v := dossier.Verdict{Pages: n, Findings: found}
+	return v, d.signatures(ctx, q, &v)
 }
 
 // final reports whether what a reader said is a verdict already.
@@ -112,9 +113,8 @@ func (d *document) judge(ctx context.Context, q wireQuestion, pages []page, end 
 	v := dossier.Verdict{Findings: found, Pages: len(pages)}
 	src := d.src
 	if src.SignatureExist || src.AppendOnly || len(src.Signatures) > 0 || src.URSignature != nil {
-		d.signed = true
+		d.guarded = true
 	}
-	v.Signed = d.signed
 	if len(pages) == 0 {
 		return v, reject(dossier.Empty, "", "", nil)
 	}
@@ -141,6 +141,9 @@ func (d *document) judge(ctx context.Context, q wireQuestion, pages []page, end 
 		v.Findings = append(v.Findings, dossier.Finding{Flag: dossier.Repaired,
 			Detail: dossier.Text{VI: "thiếu dấu kết thúc tệp", EN: "the end-of-file mark is missing"}})
 	}
+	if err := d.signatures(ctx, q, &v); err != nil {
+		return v, err
+	}
 	v.PageSize = pageSize(pages[0])
 	resolution(&v, facts, q.Profile)
 	colour(&v, facts, q.Profile)
@@ -149,20 +152,18 @@ func (d *document) judge(ctx context.Context, q wireQuestion, pages []page, end 
 	if kinds := activeContent(src); len(kinds) > 0 {
 		d.active = true
 		what := joinKinds(kinds)
-		if !d.signed && q.Profile.ActiveContent == dossier.RejectActive {
+		if !v.Signed && q.Profile.ActiveContent == dossier.RejectActive {
 			return v, reject(dossier.ActiveContent, what, what, nil)
 		}
 		v.Findings = append(v.Findings, dossier.Finding{Flag: dossier.ActiveContentFound, Detail: dossier.Text{VI: what, EN: what}})
 	}
-	if err := resolute(v, q.Profile); err != nil {
-		return v, err
-	}
-	return v, d.signatures(ctx, q, &v)
+	return v, resolute(v, q.Profile)
 }
 
-// resolute rejects a scan below the profile's resolution.
+// resolute rejects a scan below the profile's resolution. What has legal value is
+// the document itself and not a scan of it: no better one can be asked for.
 func resolute(v dossier.Verdict, p dossier.Profile) error {
-	if v.Scan && p.MinDPI > 0 && v.MinDPI > 0 && tooCoarse(v.MinDPI, p.MinDPI) {
+	if !v.LegalValue && v.Scan && p.MinDPI > 0 && v.MinDPI > 0 && tooCoarse(v.MinDPI, p.MinDPI) {
 		return reject(dossier.LowResolution, fmt.Sprintf("%d dpi, cần %d dpi", v.MinDPI, p.MinDPI),
 			fmt.Sprintf("%d dpi, %d dpi are needed", v.MinDPI, p.MinDPI), nil)
 	}
@@ -368,6 +369,38 @@ func pageSize(p page) string {
 	return fmt.Sprintf("%.0f×%.0f mm", w*25.4/72, h*25.4/72)
 }
 
+// signatures judges the signatures of a file that may bear some. A result whose
+// signature is broken, or that was changed after it, is worth nothing as a
+// result; on a component it is for a person to ask about.
 func (d *document) signatures(ctx context.Context, q wireQuestion, v *dossier.Verdict) error {
+	if !d.guarded {
+		return nil
+	}
+	trust, err := signature.LoadTrust(d.setup.TrustDir)
+	if err != nil {
+		return err
+	}
+	rep, err := signature.Verify(ctx, d.f, d.size, d.src, trust, q.At)
+	if err != nil {
+		return fmt.Errorf("verifying signatures: %w", err)
+	}
+	d.signed = rep.Signed
+	v.Signed, v.Signatures, v.LegalValue = rep.Signed, rep.Signatures, rep.Legal
+	if !rep.Signed {
+		return nil
+	}
+	if q.Kind != dossier.Component && (rep.Broken || rep.Changed) {
+		vi, en := "", ""
+		if rep.Changed {
+			vi, en = "tệp bị thay đổi sau khi ký", "changed after it was signed"
+		}
+		return reject(dossier.SignatureBroken, vi, en, nil)
+	}
+	if rep.Changed {
+		v.Findings = append(v.Findings, dossier.Finding{Flag: dossier.ChangedAfterSigning})
+	}
+	if rep.Broken || d.setup.TrustDir != "" && !rep.Legal && !rep.Changed {
+		v.Findings = append(v.Findings, dossier.Finding{Flag: dossier.SignatureDoubtful})
+	}
 	return nil
 }

@@ -26,6 +26,11 @@ func (d *document) normalise(ctx context.Context, q wireQuestion, out string, la
 		return Copy{}, ErrSigned
 	}
 	asOriginal := Copy{Conforms: dossier.AsOriginal, Findings: []dossier.Finding{{Flag: dossier.NotConvertible}}}
+	if d.guarded {
+		// No signature is in force, but the marks of one are there.
+		asOriginal.Findings[0].Detail = dossier.Text{VI: "có trường chữ ký", EN: "it has a signature field"}
+		return asOriginal, nil
+	}
 	if d.media == "application/pdf" && d.src == nil {
 		return asOriginal, nil // only the second reader understands it
 	}

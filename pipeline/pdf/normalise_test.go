@@ -55,36 +55,39 @@ func TestNormalise(t *testing.T) {
 	}
 }
 
-// TestSignedIsNotRewritten asks for a copy of a file that bears a signature.
+// TestSignedIsNotRewritten asks for a copy of a signed file, and of one that only
+// looks as if it might be.
 func TestSignedIsNotRewritten(t *testing.T) {
-	dir := testneed.Shared(t, "scans")
-	b, err := os.ReadFile(filepath.Join(dir, "g4_02p_22.pdf"))
+	b, err := os.ReadFile(filepath.Join(testneed.Shared(t, "scans"), "g4_02p_22.pdf"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What no scanner writes and every signature has.
-	path := filepath.Join(t.TempDir(), "signed.pdf")
-	b = append(b, "\n% /Type /Sig /ByteRange [0 1 2 3] /Contents <00>\n%%EOF\n"...)
-	if err := os.WriteFile(path, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	doubtful := tempFile(t, "doubtful.pdf", append(b, "\n% /Type /Sig /ByteRange [0 1 2 3]\n%%EOF\n"...))
+	signed := filepath.Join(testneed.Root(t), "testdata", "accept", "signed-ec.pdf")
 	pool := newPool(t, pdf.Options{Children: 1})
-	s, err := pool.Open(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	if _, err := s.Normalise(t.Context(), filepath.Join(t.TempDir(), "x.pdf"), pdf.Label{}); err == nil {
-		t.Error("a copy before the verdict")
-	}
-	if _, err := s.Inspect(t.Context(), pdf.Question{Kind: dossier.Component}); err != nil {
-		t.Fatal(err)
-	}
-	out := filepath.Join(t.TempDir(), "copy.pdf")
-	if _, err := s.Normalise(t.Context(), out, pdf.Label{}); !errors.Is(err, pdf.ErrSigned) {
-		t.Errorf("got %v, want ErrSigned", err)
-	}
-	if _, err := os.Stat(out); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("something was written: %v", err)
+	for _, path := range []string{signed, doubtful} {
+		s, err := pool.Open(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Normalise(t.Context(), filepath.Join(t.TempDir(), "x.pdf"), pdf.Label{}); err == nil {
+			t.Error("a copy before the verdict")
+		}
+		v, err := s.Inspect(t.Context(), pdf.Question{Kind: dossier.Component})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v.Signed != (path == signed) {
+			t.Errorf("%s: signed: %v", filepath.Base(path), v.Signed)
+		}
+		out := filepath.Join(t.TempDir(), "copy.pdf")
+		c, err := s.Normalise(t.Context(), out, pdf.Label{})
+		if path == signed && !errors.Is(err, pdf.ErrSigned) || path == doubtful && (err != nil || c.Conforms != dossier.AsOriginal) {
+			t.Errorf("%s: %+v, %v", filepath.Base(path), c, err)
+		}
+		if _, err := os.Stat(out); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s: something was written: %v", filepath.Base(path), err)
+		}
+		s.Close()
 	}
 }
