@@ -213,7 +213,7 @@ func parseCMS(raw []byte) (*cms, error) {
 			return nil, errMalformed
 		}
 		// A certificate that cannot be read is as good as missing.
-		if cert, err := x509.ParseCertificate(e); err == nil {
+		if cert, ok := parseCertificate(e); ok {
 			c.certs = append(c.certs, cert)
 		}
 	}
@@ -314,11 +314,11 @@ func (c *cms) verify(cert *x509.Certificate, digest []byte) error {
 	if c.hash == 0 || !c.hash.Available() {
 		return errUnsupported
 	}
-	if cert == nil {
-		return errNoSigner
-	}
 	message := c.signed
 	if message == nil {
+		if cert == nil {
+			return errNoSigner
+		}
 		return c.check(cert, digest, nil)
 	}
 	var kind asn1.ObjectIdentifier
@@ -332,7 +332,10 @@ func (c *cms) verify(cert *x509.Certificate, digest []byte) error {
 		return errMalformed
 	}
 	if !bytes.Equal(md, digest) {
-		return errDigest
+		return errDigest // even where we cannot tell who signed
+	}
+	if cert == nil {
+		return errNoSigner
 	}
 	h := c.signatureHash().New()
 	h.Write(message)
@@ -504,8 +507,9 @@ type stamp struct {
 var errStamp = problem{"timestamp-invalid"}
 
 // parseStamp reads a timestamp token and checks its signature, and that its
-// signer may make timestamps. What it stamps, the caller compares.
-func parseStamp(raw []byte) (stamp, error) {
+// signer, whose certificate may be one of more, may make timestamps. What it
+// stamps, the caller compares.
+func parseStamp(raw []byte, more []*x509.Certificate) (stamp, error) {
 	c, err := parseCMS(raw)
 	if err != nil {
 		return stamp{}, err
@@ -513,7 +517,7 @@ func parseStamp(raw []byte) (stamp, error) {
 	if !c.kind.Equal(oidTSTInfo) || c.content == nil || c.hash == 0 || c.signed == nil {
 		return stamp{}, errStamp
 	}
-	cert := c.certificate(nil)
+	cert := c.certificate(more)
 	h := c.hash.New()
 	h.Write(c.content)
 	if err := c.verify(cert, h.Sum(nil)); err != nil {

@@ -26,7 +26,8 @@ func (d *doc) fields() []field {
 		if f == nil {
 			return
 		}
-		if t, ok := d.resolve(f.get("T")).(text); ok {
+		// In an encrypted file the name is as unreadable as all text.
+		if t, ok := d.resolve(f.get("T")).(text); ok && d.trailer.get("Encrypt") == nil {
 			if prefix != "" {
 				prefix += "."
 			}

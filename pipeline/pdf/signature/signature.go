@@ -17,6 +17,8 @@ type Report struct {
 	// Changed: after a signature something was changed that its signer or the
 	// next one did not sign.
 	Changed bool
-	// Broken: a signature is not intact, or does not cover what it has to.
+	// Broken: a signature is shown not to be intact, or not to cover what it has
+	// to. One that cannot be checked (its certificate is missing, its algorithm
+	// unknown) is not Intact, keeps the file from being Legal, and is not Broken.
 	Broken bool
 }

@@ -316,7 +316,8 @@ func (v *verifier) cryptography(s *found, raw []byte, sub name, ranged bool) err
 	if err != nil {
 		return err
 	}
-	cert := c.certificate(append(slices.Clone(v.trust.Intermediates), v.store()...))
+	known := append(slices.Clone(v.trust.Intermediates), v.store()...)
+	cert := c.certificate(known)
 	if cert != nil {
 		d.Signer = cert.Subject.CommonName
 	}
@@ -327,7 +328,7 @@ func (v *verifier) cryptography(s *found, raw []byte, sub name, ranged bool) err
 		return errRange
 	}
 	if d.DocumentStamp {
-		st, err := parseStamp(raw)
+		st, err := parseStamp(raw, known)
 		if err != nil {
 			return err
 		}
@@ -376,13 +377,16 @@ func (v *verifier) cryptography(s *found, raw []byte, sub name, ranged bool) err
 		when = v.at
 	}
 	if token := c.unsigned.get(oidTimestampToken); token != nil {
-		st, err := parseStamp(token)
+		st, err := parseStamp(token, append(known, c.certs...))
 		if err == nil && !stamps(st, c.value) {
 			err = errStamp
 		}
 		if err != nil {
-			// The signature holds without its timestamp; it only is no proof of time.
+			// The signature holds without its timestamp, which only proves no time.
 			d.Problem = errStamp.code
+			if err == errNoSigner || err == errUnsupported {
+				d.Problem = "timestamp-unverified"
+			}
 		} else {
 			d.TimestampedAt = st.at
 			if !v.trust.set || v.trust.judge(st.signer, append(st.certs, v.store()...), nil, st.at, false, x509.ExtKeyUsageTimeStamping).trusted {
@@ -444,7 +448,7 @@ func (v *verifier) store() []*x509.Certificate {
 		if err != nil {
 			continue
 		}
-		if c, err := x509.ParseCertificate(der); err == nil {
+		if c, ok := parseCertificate(der); ok {
 			v.dss = append(v.dss, c)
 		}
 	}
@@ -463,13 +467,16 @@ func (v *verifier) contents(s stream) ([]byte, error) {
 // certificates beside it.
 func (v *verifier) bareRSA(s *found, raw []byte, ranged bool) error {
 	var certs []*x509.Certificate
-	list := []any{s.sig.get("Cert")}
+	if v.last == nil {
+		return errNoSigner
+	}
+	list := []any{v.last.resolve(s.sig.get("Cert"))}
 	if a, ok := list[0].([]any); ok {
 		list = a
 	}
 	for _, e := range list {
-		if t, ok := e.(text); ok {
-			if c, err := x509.ParseCertificate(t.b); err == nil {
+		if t, ok := v.last.resolve(e).(text); ok {
+			if c, ok := parseCertificate(t.b); ok {
 				certs = append(certs, c)
 			}
 		}
@@ -688,6 +695,12 @@ func (v *verifier) skipStreamEnd(off int64) int64 {
 	return off
 }
 
+// unknowable tells the problems that are ours: the signature may be good, and
+// we cannot tell. That is no reason to refuse a file, and none to call it legal.
+func unknowable(problem string) bool {
+	return problem == errUnsupported.code || problem == errNoSigner.code
+}
+
 // report sums up.
 func (v *verifier) report() Report {
 	rep := Report{Signed: len(v.sigs) > 0}
@@ -696,7 +709,8 @@ func (v *verifier) report() Report {
 		d := s.verdict
 		rep.Signatures = append(rep.Signatures, d)
 		rep.Changed = rep.Changed || d.ChangedAfter
-		rep.Broken = rep.Broken || !d.Intact || !d.CoversRevision
+		rep.Broken = rep.Broken || !d.CoversRevision || !d.Intact && !unknowable(d.Problem)
+		good = good && d.Intact
 		if d.DocumentStamp {
 			continue
 		}

@@ -58,7 +58,7 @@ var verdicts = map[string]struct {
 	"tampered":             {broken: true, problem: "digest-mismatch"},
 	"signature-invalid":    {broken: true, problem: "signature-invalid"},
 	"certificate-mismatch": {broken: true, problem: "certificate-mismatch"},
-	"signer-missing":       {broken: true, problem: "signer-missing"},
+	"signer-missing":       {problem: "signer-missing"},
 	"malformed":            {broken: true, problem: "malformed"},
 	"byte-range":           {broken: true, problem: "byte-range"},
 	"changed-after":        {changed: true, problem: "changed-after"},
