@@ -139,113 +139,167 @@ func (l *Ledger) List(ctx context.Context, q ListQuery) (Page, error) {
 		return Page{}, nil
 	}
 
-	var page Page
-	looked := 0
+	w := &listWalk{ind: ind, q: q, column: column, side: side, from: from, limit: limit}
 	err = l.snapshot(ctx, func(ctx context.Context, r querier) error {
-		// First the months that have any, then their days, then the dossiers.
-		months, err := busyMonths(ctx, r, side, units, q.Period, from)
-		if err != nil {
-			return err
+		first, last := dossier.Date(10000101), dossier.Date(99990101)
+		if q.Period.From != 0 {
+			first = q.Period.From
 		}
-		for _, m := range months {
-			days, err := busyDays(ctx, r, side, m, q.Period, from)
-			if err != nil {
-				return err
-			}
-			for len(days) > 0 {
-				// As many days as probably fill the page.
-				n, sum := 0, int64(0)
-				for n < len(days) && sum < int64(limit+1-len(page.Items)) {
-					sum += days[n].count
-					n++
-				}
-				done, err := l.pageDays(ctx, r, ind, q, column, m.unit, days[:n], from, limit, &page, &looked)
-				if err != nil || done {
-					return err
-				}
-				days = days[n:]
-			}
+		if q.Period.To != 0 {
+			last = q.Period.To.AddDays(-1)
 		}
-		return nil
+		if first > last {
+			return nil
+		}
+		var years []listRange
+		for _, u := range units {
+			years = append(years, listRange{u, yearOf(first), yearOf(last)})
+		}
+		w.first, w.last = first, last
+		_, err := w.descend(ctx, r, years)
+		return err
 	})
 	if err != nil {
 		return Page{}, fmt.Errorf("list: %w", err)
 	}
-	return page, nil
+	return w.page, nil
 }
 
-type busyMonth struct {
-	unit  dossier.UnitCode
-	month int64
+// listRange is a unit's counters of a run of periods: years, months or days.
+type listRange struct {
+	unit     dossier.UnitCode
+	from, to int64
 }
 
-type busyDay struct {
-	day   dossier.Date
-	count int64
+// listWalk looks for the dossiers of one page: it goes down from years to months
+// to days along the counters that are not zero, in the order of the list.
+type listWalk struct {
+	ind         tally.Indicator
+	q           ListQuery
+	column      string // of the dossier's day
+	side        string // the counter of the side
+	first, last dossier.Date
+	from        listPlace
+	limit       int
+
+	page   Page
+	looked int
 }
 
-// busyMonths lists the months in which the units have dossiers on the side.
-func busyMonths(ctx context.Context, r querier, side string, units []dossier.UnitCode, p dossier.Period, from listPlace) ([]busyMonth, error) {
-	first, last := int64(100000), int64(999999)
-	if p.From != 0 {
-		first = monthOf(p.From)
-	}
-	if p.To != 0 {
-		last = monthOf(p.To)
-	}
-	text, args := in("unit", 3, units)
-	var out []busyMonth
-	err := query(ctx, r, `SELECT unit, period FROM counter WHERE `+text+` AND period BETWEEN $1 AND $2 AND `+side+` > 0 ORDER BY unit, period`,
-		append([]any{first, last}, args...), func(rows *sql.Rows) error {
-			var m busyMonth
-			err := rows.Scan(&m.unit, &m.month)
-			if m.unit > from.unit || m.unit == from.unit && m.month >= monthOf(from.day) {
-				out = append(out, m)
+// most is how many ranges one query asks for.
+const most = 256
+
+// descend looks through the ranges, which are of one kind and in order; done says
+// that the page is full.
+func (w *listWalk) descend(ctx context.Context, r querier, ranges []listRange) (done bool, err error) {
+	for chunk := range slices.Chunk(ranges, most) {
+		var rows []any
+		for _, c := range chunk {
+			rows = append(rows, string(c.unit), c.from, c.to)
+		}
+		type busy struct {
+			unit   dossier.UnitCode
+			period int64
+			count  int64
+		}
+		var found []busy
+		if err := query(ctx, r, `SELECT c.unit, c.period, `+w.side+` FROM (`+valuesText(len(chunk), "TEXT", "BIGINT", "BIGINT")+`) AS v
+			JOIN counter AS c ON c.unit = v.column1 AND c.period BETWEEN v.column2 AND v.column3
+			WHERE `+w.side+` > 0 ORDER BY c.unit, c.period`, rows, func(rows *sql.Rows) error {
+			var b busy
+			err := rows.Scan(&b.unit, &b.period, &b.count)
+			found = append(found, b)
+			return err
+		}); err != nil {
+			return false, err
+		}
+		// Go further down with as many as probably fill the page.
+		for len(found) > 0 {
+			n, sum := 0, int64(0)
+			var next []listRange
+			for n < len(found) && n < most && sum <= int64(w.limit-len(w.page.Items)) {
+				f := found[n]
+				n++
+				lo, hi := f.period, f.period
+				switch {
+				case f.period < 10000: // a year: its months
+					lo, hi = max(lo*100+1, monthOf(w.first)), min(hi*100+12, monthOf(w.last))
+					if f.unit == w.from.unit {
+						lo = max(lo, monthOf(w.from.day))
+					}
+				case f.period < 1000000: // a month: its days
+					lo, hi = max(lo*100+1, int64(w.first)), min(hi*100+31, int64(w.last))
+					if f.unit == w.from.unit {
+						lo = max(lo, int64(w.from.day))
+					}
+				}
+				if lo <= hi {
+					next = append(next, listRange{f.unit, lo, hi})
+					sum += f.count
+				}
 			}
-			return err
-		})
-	return out, err
+			days := found[0].period >= 1000000
+			found = found[n:]
+			if len(next) == 0 {
+				continue
+			}
+			if days {
+				done, err = w.read(ctx, r, next)
+			} else {
+				done, err = w.descend(ctx, r, next)
+			}
+			if done || err != nil {
+				return done, err
+			}
+		}
+	}
+	return false, nil
 }
 
-func busyDays(ctx context.Context, r querier, side string, m busyMonth, p dossier.Period, from listPlace) ([]busyDay, error) {
-	first, last := m.month*100+1, m.month*100+31
-	first = max(first, int64(p.From))
-	if p.To != 0 {
-		last = min(last, int64(p.To)-1)
+// valuesText is n rows of parameters of those types, with the column names that
+// both databases give to VALUES.
+func valuesText(n int, types ...string) string {
+	rows := 1
+	for rows < n {
+		rows *= 2
 	}
-	if m.unit == from.unit {
-		first = max(first, int64(from.day))
+	var b strings.Builder
+	b.WriteString("VALUES ")
+	for i := range rows {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteByte('(')
+		for j, t := range types {
+			if j > 0 {
+				b.WriteByte(',')
+			}
+			if i < n {
+				fmt.Fprintf(&b, "CAST($%d AS %s)", i*len(types)+j+1, t)
+			} else {
+				b.WriteString("NULL") // fills up to a power of two, for few different texts
+			}
+		}
+		b.WriteByte(')')
 	}
-	var out []busyDay
-	err := query(ctx, r, `SELECT period, `+side+` FROM counter WHERE unit = $1 AND period BETWEEN $2 AND $3 AND `+side+` > 0 ORDER BY period`,
-		[]any{string(m.unit), first, last}, func(rows *sql.Rows) error {
-			var d busyDay
-			err := rows.Scan(&d.day, &d.count)
-			out = append(out, d)
-			return err
-		})
-	return out, err
+	return b.String()
 }
 
-// pageDays adds the dossiers of some days of a unit to the page; done says that
-// the page is full.
-func (l *Ledger) pageDays(ctx context.Context, r querier, ind tally.Indicator, q ListQuery, column string, unit dossier.UnitCode,
-	days []busyDay, from listPlace, limit int, page *Page, looked *int) (done bool, err error) {
-	at := listPlace{unit: unit, day: days[0].day}
-	if unit == from.unit && days[0].day == from.day {
-		at.code = from.code
+// read adds the dossiers of the days to the page; done says that it is full.
+func (w *listWalk) read(ctx context.Context, r querier, days []listRange) (done bool, err error) {
+	at := w.from // what has been looked at
+	var rows []any
+	for _, d := range days {
+		rows = append(rows, string(d.unit), d.from)
 	}
-	values := make([]string, len(days))
-	for i, d := range days {
-		values[i] = strconv.Itoa(int(d.day))
-	}
+	n := len(rows)
+	text := `SELECT ` + dossierColumns + ` FROM (` + valuesText(len(days), "TEXT", "BIGINT") + `) AS v
+		JOIN dossier ON unit = v.column1 AND ` + w.column + ` = v.column2
+		WHERE unit > ` + fmt.Sprintf(`$%d OR unit = $%d AND (%s > $%d OR %s = $%d AND code > $%d)`, n+1, n+1, w.column, n+2, w.column, n+2, n+3) + `
+		ORDER BY unit, ` + w.column + `, code LIMIT ` + strconv.Itoa(readMost)
 	for {
-		// The days are numbers, not what somebody typed.
-		const chunk = 500
 		var got []*entry
-		if err := query(ctx, r, `SELECT `+dossierColumns+` FROM dossier
-			WHERE unit = $1 AND `+column+` IN (`+strings.Join(values, ",")+`) AND (`+column+` > $2 OR `+column+` = $2 AND code > $3)
-			ORDER BY `+column+`, code LIMIT $4`, []any{string(unit), int64(at.day), string(at.code), chunk}, func(rows *sql.Rows) error {
+		if err := query(ctx, r, text, append(rows[:n:n], string(at.unit), int64(at.day), string(at.code)), func(rows *sql.Rows) error {
 			e, err := scanDossier(rows)
 			got = append(got, e)
 			return err
@@ -253,25 +307,31 @@ func (l *Ledger) pageDays(ctx context.Context, r querier, ind tally.Indicator, q
 			return false, err
 		}
 		for _, e := range got {
-			*looked++
-			here := listPlace{unit, ind.Day(&e.Dossier), e.Code}
-			if e.known && ind.On(q.Side, &e.Dossier) && q.passes(e) {
-				if len(page.Items) == limit {
-					page.Next = at.cursor()
+			here := listPlace{e.Unit, dossier.DateOf(e.ReceivedAt), e.Code}
+			if w.column == "resolved_day" {
+				here.day = dossier.DateOf(e.ResolvedAt)
+			}
+			if e.known && w.ind.On(w.q.Side, &e.Dossier) && w.q.passes(e) {
+				if len(w.page.Items) == w.limit {
+					w.page.Next = at.cursor()
 					return true, nil
 				}
-				page.Items = append(page.Items, e.Dossier)
-			} else if *looked > scanMost {
-				page.Next = here.cursor()
-				return true, nil
+				w.page.Items = append(w.page.Items, e.Dossier)
 			}
 			at = here
+			if w.looked++; w.looked >= scanMost {
+				w.page.Next = at.cursor()
+				return true, nil
+			}
 		}
-		if len(got) < chunk {
+		if len(got) < readMost {
 			return false, nil
 		}
 	}
 }
+
+// readMost is how many dossiers one query reads.
+const readMost = 500
 
 func (q ListQuery) passes(e *entry) bool {
 	if q.Channel != 0 && e.Channel != q.Channel {

@@ -51,15 +51,22 @@ func (s *Store) Put(ctx context.Context, key storage.Key, body io.ReadSeeker, in
 	if info.SHA256 != "" && info.SHA256 != up.sha256 || info.Size != 0 && info.Size != up.size {
 		return storage.ErrDigest
 	}
-	if len(up.parts) == 1 {
-		err = s.putOne(ctx, key, up, info)
-	} else {
-		err = s.putParts(ctx, key, up, info)
+	for range 3 {
+		if len(up.parts) == 1 {
+			err = s.putOne(ctx, key, up, info)
+		} else {
+			err = s.putParts(ctx, key, up, info)
+		}
+		if !preconditionFailed(err) {
+			return err
+		}
+		// The object that was in the way may be gone when we look at it.
+		if err = s.same(ctx, key, up); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
-	if preconditionFailed(err) {
-		return s.same(ctx, key, up)
-	}
-	return err
+	return fmt.Errorf("storage/s3: %w: the server says that the key is taken, and that it is not there; "+
+		"some count a deleted version as an object, which Erase removes", storage.ErrUnavailable)
 }
 
 // measure finds size and digest, reading the body once if need be.

@@ -17,7 +17,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"iter"
 	"net"
 	"net/http"
@@ -278,21 +277,6 @@ func (s *Store) List(ctx context.Context, prefix storage.Key) iter.Seq2[storage.
 			return
 		}
 	}
-}
-
-// Delete implements storage.Store. In a bucket with versions the object's bytes
-// stay behind a marker; Erase removes them.
-func (s *Store) Delete(ctx context.Context, key storage.Key) error {
-	if err := key.Valid(); err != nil {
-		return err
-	}
-	err := s.retry(ctx, "s3:DeleteObject", func(ctx context.Context, _ func()) error {
-		return s.core.RemoveObject(ctx, s.opt.Bucket, s.name(key), minio.RemoveObjectOptions{})
-	})
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
 }
 
 // EnsureBucket makes the bucket if it is not there.

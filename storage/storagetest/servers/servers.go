@@ -4,6 +4,7 @@
 package servers
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -29,8 +30,8 @@ const (
 func MinIO(t testing.TB) (endpoint, access, secret string) {
 	t.Helper()
 	program := testneed.Tool(t, "minio", how)
-	addr, err := minioServer.start(func(dir string, port string) *exec.Cmd {
-		return MinIOCommand(program, dir, "127.0.0.1:"+port)
+	addr, err := minioServer.start(func(dir, port string) (*exec.Cmd, *http.Client, error) {
+		return MinIOCommand(program, dir, "127.0.0.1:"+port), http.DefaultClient, nil
 	}, "http", "/minio/health/live")
 	if err != nil {
 		t.Fatalf("starting minio: %v", err)
@@ -38,15 +39,40 @@ func MinIO(t testing.TB) (endpoint, access, secret string) {
 	return "http://" + addr, accessKey, secretKey
 }
 
+// MinIOTLS returns the address, https://localhost:port, and the root credentials
+// of a MinIO that speaks TLS with a certificate of an authority of its own, whose
+// certificate is in the file ca.
+func MinIOTLS(t testing.TB) (endpoint, access, secret, ca string) {
+	t.Helper()
+	program := testneed.Tool(t, "minio", how)
+	addr, err := minioTLSServer.start(func(dir, port string) (*exec.Cmd, *http.Client, error) {
+		certs := filepath.Join(dir, "certs")
+		pool, err := makeCertificates(certs)
+		if err != nil {
+			return nil, nil, err
+		}
+		client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: "localhost"}}}
+		return MinIOCommand(program, dir, "127.0.0.1:"+port, "--certs-dir", certs), client, nil
+	}, "https", "/minio/health/live")
+	if err != nil {
+		t.Fatalf("starting minio with TLS: %v", err)
+	}
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "https://localhost:" + port, accessKey, secretKey, filepath.Join(minioTLSServer.dir, "certs", "ca.pem")
+}
+
 // Versity returns the address and the root credentials of a running versitygw.
 func Versity(t testing.TB) (endpoint, access, secret string) {
 	t.Helper()
 	program := testneed.Tool(t, "versitygw", how)
-	addr, err := versityServer.start(func(dir string, port string) *exec.Cmd {
+	addr, err := versityServer.start(func(dir, port string) (*exec.Cmd, *http.Client, error) {
 		cmd := exec.Command(program, "--port", "127.0.0.1:"+port, "--access", accessKey, "--secret", secretKey,
 			"--quiet", "--keep-alive", "--health", "/health", "posix", "--versioning-dir", filepath.Join(dir, "versions"), filepath.Join(dir, "data"))
 		cmd.Env = []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH")}
-		return cmd
+		return cmd, http.DefaultClient, nil
 	}, "http", "/health")
 	if err != nil {
 		t.Fatalf("starting versitygw: %v", err)
@@ -74,36 +100,39 @@ func MinIOCommand(program, dir, addr string, args ...string) *exec.Cmd {
 }
 
 var (
-	minioServer   process
-	versityServer process
+	minioServer    process
+	minioTLSServer process
+	versityServer  process
 )
 
 // process is a server shared by the tests of a binary.
 type process struct {
 	once sync.Once
 	addr string
+	dir  string
 	stop func() // never called; holding it keeps the pipe of Guard open
 	err  error
 }
 
-func (p *process) start(command func(dir, port string) *exec.Cmd, scheme, health string) (string, error) {
+type command func(dir, port string) (*exec.Cmd, *http.Client, error)
+
+func (p *process) start(cmd command, scheme, health string) (string, error) {
 	p.once.Do(func() {
-		var dir string
-		if dir, p.err = os.MkdirTemp("", "sohoa-server-*"); p.err != nil {
+		if p.dir, p.err = os.MkdirTemp("", "sohoa-server-*"); p.err != nil {
 			return
 		}
 		// Between finding a free port and the server taking it someone else may.
 		for range 3 {
-			if p.addr, p.stop, p.err = launch(command, dir, scheme, health); p.err == nil {
+			if p.addr, p.stop, p.err = launch(cmd, p.dir, scheme, health); p.err == nil {
 				return
 			}
 		}
-		p.err = errors.Join(p.err, os.RemoveAll(dir))
+		p.err = errors.Join(p.err, os.RemoveAll(p.dir))
 	})
 	return p.addr, p.err
 }
 
-func launch(command func(dir, port string) *exec.Cmd, dir, scheme, health string) (string, func(), error) {
+func launch(command command, dir, scheme, health string) (string, func(), error) {
 	for _, sub := range []string{"data", "versions"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
 			return "", nil, err
@@ -113,13 +142,17 @@ func launch(command func(dir, port string) *exec.Cmd, dir, scheme, health string
 	if err != nil {
 		return "", nil, err
 	}
+	cmd, client, err := command(dir, port)
+	if err != nil {
+		return "", nil, err
+	}
 	log := filepath.Join(dir, "log")
-	stop, err := Guard(command(dir, port), dir, log)
+	stop, err := Guard(cmd, dir, log)
 	if err != nil {
 		return "", nil, err
 	}
 	addr := "127.0.0.1:" + port
-	if err := Wait(http.DefaultClient, scheme+"://"+addr+health); err != nil {
+	if err := Wait(client, scheme+"://"+addr+health); err != nil {
 		out, rerr := os.ReadFile(log)
 		stop()
 		return "", nil, errors.Join(fmt.Errorf("%w; it said: %s", err, out), rerr)

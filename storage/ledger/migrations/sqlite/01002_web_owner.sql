@@ -1,0 +1,6 @@
+-- Papers by their owner, so that what was digitised once can be used again.
+
+-- +goose Up
+
+ALTER TABLE document ADD COLUMN owner TEXT GENERATED ALWAYS AS (CASE WHEN json_valid(intake) THEN json_extract(intake, '$.slip.owner_id') END) VIRTUAL;
+CREATE INDEX document_owner ON document (owner, received_at) WHERE owner IS NOT NULL;

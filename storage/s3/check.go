@@ -1,0 +1,171 @@
+package s3
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+
+	"sohoa/storage"
+)
+
+// probes is the folder in which Check tries things.
+const probes = storage.Key("probe")
+
+// Check tries everything the archive needs of the bucket, on an object of its
+// own, and says all that is missing at once: rights (storage.ErrDenied), writing
+// only once, checking of contents, object lock where it is asked for. A server
+// that ignores the condition or the digest would lose documents silently; it
+// must not be used.
+func (s *Store) Check(ctx context.Context) error {
+	key := probes + "/" + storage.Key(strings.ToLower(rand.Text()))
+	body := []byte("sohoa tries what it may do here; this object can be deleted\n")
+	info := storage.Info{ContentType: "text/plain", Meta: map[string]string{"probe": "thử"}}
+
+	if err := s.Put(ctx, key, bytes.NewReader(body), info); err != nil {
+		if !errors.Is(err, storage.ErrDenied) {
+			return err // away, or not there: the rest would say the same
+		}
+		// What else is missing can be seen without the object.
+		_, serr := s.Stat(ctx, key)
+		return errors.Join(err, missing(serr), s.checkList(ctx, ""))
+	}
+	err := errors.Join(s.checkRead(ctx, key, body, info), s.checkList(ctx, key), s.checkOnce(ctx, key), s.checkDigest(ctx, key+"-digest"), s.checkLock(ctx))
+	return errors.Join(err, s.Delete(ctx, key))
+}
+
+// missing: that the probe is not there is what we expect.
+func missing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func (s *Store) checkRead(ctx context.Context, key storage.Key, body []byte, want storage.Info) error {
+	r, info, err := s.Open(ctx, key)
+	if err != nil {
+		return err
+	}
+	defer r.Close() // opened for reading only
+	got, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(body)
+	if !bytes.Equal(got, body) || info.SHA256 != hex.EncodeToString(sum[:]) || info.ContentType != want.ContentType || info.Meta["probe"] != want.Meta["probe"] {
+		return fmt.Errorf("storage/s3: the server gives back something else than was stored")
+	}
+	return nil
+}
+
+// checkList looks for the probe in the listing; with no key it only lists.
+func (s *Store) checkList(ctx context.Context, key storage.Key) error {
+	for i, err := range s.List(ctx, probes+"/") {
+		if err != nil {
+			return err
+		}
+		if i.Key == key || key == "" {
+			return nil
+		}
+	}
+	if key == "" {
+		return nil
+	}
+	return fmt.Errorf("storage/s3: the server does not list what was stored")
+}
+
+func (s *Store) checkOnce(ctx context.Context, key storage.Key) error {
+	err := s.Put(ctx, key, strings.NewReader("other bytes"), storage.Info{})
+	if errors.Is(err, storage.ErrConflict) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("storage/s3: the server ignores If-None-Match and overwrites objects; it cannot hold the archive")
+}
+
+func (s *Store) checkDigest(ctx context.Context, key storage.Key) error {
+	wrong := strings.Repeat("0", 64)
+	err := s.retry(ctx, "s3:PutObject", func(ctx context.Context, beat func()) error {
+		body := "not the bytes of that digest"
+		_, err := s.core.PutObject(ctx, s.opt.Bucket, s.name(key), strings.NewReader(body), int64(len(body)), "", wrong,
+			minio.PutObjectOptions{DisableContentSha256: true, ServerSideEncryption: s.sse})
+		return err
+	})
+	if errors.Is(err, storage.ErrUnavailable) || errors.Is(err, storage.ErrDenied) || ctx.Err() != nil {
+		return err
+	}
+	if err == nil {
+		return errors.Join(fmt.Errorf("storage/s3: the server does not check the SHA-256 of what it receives; it cannot hold the archive"), s.Delete(ctx, key))
+	}
+	return nil
+}
+
+func (s *Store) checkLock(ctx context.Context) error {
+	if !s.opt.ObjectLock {
+		return nil
+	}
+	enabled := ""
+	err := s.retry(ctx, "s3:GetBucketObjectLockConfiguration", func(ctx context.Context, _ func()) (err error) {
+		enabled, _, _, _, err = s.core.GetObjectLockConfig(ctx, s.opt.Bucket)
+		return err
+	})
+	switch {
+	case code(err) == "ObjectLockConfigurationNotFoundError", err == nil && enabled != "Enabled":
+		return fmt.Errorf("storage/s3: object lock is asked for, but bucket %s was made without it", s.opt.Bucket)
+	default:
+		return err
+	}
+}
+
+// AbortStale removes uploads in parts that were begun before the given time and
+// never completed, and says how many. They are not visible as objects, but take
+// space. Some servers list none of them and clear up by themselves.
+func (s *Store) AbortStale(ctx context.Context, before time.Time, dryRun bool) (int, error) {
+	n := 0
+	keyMarker, idMarker := "", ""
+	for {
+		var page minio.ListMultipartUploadsResult
+		err := s.retry(ctx, "s3:ListBucketMultipartUploads", func(ctx context.Context, _ func()) (err error) {
+			page, err = s.core.ListMultipartUploads(ctx, s.opt.Bucket, s.opt.Prefix, keyMarker, idMarker, "", 1000)
+			return err
+		})
+		if err != nil {
+			return n, err
+		}
+		for _, u := range page.Uploads {
+			if !u.Initiated.Before(before) {
+				continue
+			}
+			n++
+			if dryRun {
+				continue
+			}
+			err := s.retry(ctx, "s3:AbortMultipartUpload", func(ctx context.Context, _ func()) error {
+				err := s.core.AbortMultipartUpload(ctx, s.opt.Bucket, u.Key, u.UploadID)
+				if code(err) == minio.NoSuchUpload {
+					return nil
+				}
+				return err
+			})
+			if err != nil {
+				return n, err
+			}
+		}
+		if !page.IsTruncated {
+			return n, nil
+		}
+		keyMarker, idMarker = page.NextKeyMarker, page.NextUploadIDMarker
+	}
+}
