@@ -48,10 +48,11 @@ func (r *run) open(in dossier.Intake) (Scan, error) {
 		scan.reused = src.Record
 		return scan, err
 	}
-	path, err := r.local(storage.Key(in.Original.Key))
+	path, done, err := r.p.local(r.ctx, in.Original)
 	if err != nil {
 		return scan, err
 	}
+	r.later(done)
 	if scan.session, err = r.p.Judge.Open(r.ctx, path); err != nil {
 		return scan, err
 	}
@@ -73,28 +74,43 @@ func (r *run) folder() (map[string]bool, error) {
 	return names, nil
 }
 
-// local returns a path of this machine with the object's bytes: the store's own
-// file where it has one, else a spooled copy that lives as long as the run.
-func (r *run) local(key storage.Key) (string, error) {
-	body, info, err := r.p.Store.Open(r.ctx, key)
+// local returns a path of this machine with the file's bytes: the store's own
+// file where it has one, else a spooled copy. done lets go of it.
+func (p *Pipeline) local(ctx context.Context, file dossier.File) (path string, done func(), err error) {
+	body, _, err := p.Store.Open(ctx, storage.Key(file.Key))
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	defer body.Close()
 	if f, ok := body.(interface{ Name() string }); ok {
 		if st, err := os.Stat(f.Name()); err == nil && st.Mode().IsRegular() {
-			return f.Name(), nil
+			return f.Name(), func() {}, nil
 		}
 	}
-	temp, err := storage.Spool(r.p.SpoolDir, body, max(info.Size, 1))
+	temp, err := storage.Spool(p.SpoolDir, body, max(file.Size, 1))
 	if err != nil {
-		return "", fmt.Errorf("fetch the original: %w", err)
+		return "", nil, fmt.Errorf("fetch %s: %w", file.Key, err)
 	}
-	r.later(func() { temp.Close() })
-	if got := dossier.Digest(temp.SHA256()); got != r.in.Original.SHA256 {
-		return "", fmt.Errorf("the original in the store has digest %s, received was %s", got, r.in.Original.SHA256)
+	if got := dossier.Digest(temp.SHA256()); got != file.SHA256 {
+		temp.Close()
+		return "", nil, fmt.Errorf("%s has digest %s in the store, received was %s", file.Key, got, file.SHA256)
 	}
-	return temp.Path(), nil
+	return temp.Path(), func() { temp.Close() }, nil
+}
+
+// Picture draws a page of a document, from 1, as PNG.
+func (p *Pipeline) Picture(ctx context.Context, st dossier.Standing, page, dpi int) ([]byte, error) {
+	path, done, err := p.local(ctx, st.Intake.Original)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	session, err := p.Judge.Open(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close()
+	return session.Picture(ctx, page, dpi)
 }
 
 // OpenOriginal opens a document's bytes as they were received.

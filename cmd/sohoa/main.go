@@ -105,7 +105,7 @@ sohoa.yaml; the command line wins, then the environment.`,
 		newReportCommand(a), newListCommand(a),
 		newInspectCommand(a), newNormaliseCommand(a),
 		newVerifyCommand(a), newRebuildCommand(a),
-		newTokenCommand(a), newMigrateCommand(a),
+		newTokenCommand(a), newUserCommand(a), newMigrateCommand(a),
 		newPDFChildCommand(a), newDemoCommand(a),
 	)
 	for _, c := range cmd.Commands() {

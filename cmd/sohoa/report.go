@@ -58,6 +58,7 @@ func newReportCommand(a *app) *cobra.Command {
 	var asOf dossier.Date
 	var appendix, plan bool
 	var out string
+	var heading tally.Heading
 	format, lang := "text", "vi"
 	cmd := &cobra.Command{
 		Use:   "report",
@@ -80,14 +81,15 @@ func newReportCommand(a *app) *cobra.Command {
 				return err
 			}
 			defer h.Close()
-			sheet, err := h.sheet(cmd.Context(), q, appendix, plan)
+			r, err := h.figures(cmd.Context(), q, appendix, plan)
 			if errors.Is(err, tally.ErrQuery) {
 				return usage("%w", err)
 			}
 			if err != nil {
 				return err
 			}
-			return a.write(out, func(w io.Writer) error { return sheet.write(w, format, lang) })
+			heading.Day = dossier.DateOf(a.now())
+			return a.write(out, func(w io.Writer) error { return r.write(w, format, lang, heading) })
 		},
 	}
 	f.add(cmd)
@@ -96,28 +98,31 @@ func newReportCommand(a *app) *cobra.Command {
 	cmd.Flags().BoolVar(&plan, "plan", false, "results in force: level × year × target × done")
 	cmd.Flags().Var(choice{&format, []string{"text", "csv", "json", "xlsx"}}, "format", "form of the output")
 	cmd.Flags().Var(choice{&lang, []string{"vi", "en"}}, "lang", "language of the text form")
+	cmd.Flags().StringVar(&heading.Over, "heading-over", "", "XLSX: the authority above the sender, top left")
+	cmd.Flags().StringVar(&heading.Agency, "heading-agency", "", "XLSX: the sender, top left")
+	cmd.Flags().StringVar(&heading.Place, "heading-place", "", "XLSX: the place before the day")
 	cmd.Flags().StringVarP(&out, "output", "o", "", "file to write (default: standard output)")
 	return cmd
 }
 
-// sheet is a finished report that can be written in each form.
-type sheet interface {
+// figures is a finished report that can be written in each form.
+type figures interface {
 	Text(w io.Writer, lang string) error
 	CSV(w io.Writer) error
 	JSON(w io.Writer) error
-	XLSX(w io.Writer) error
+	XLSX(w io.Writer, h tally.Heading) error
 }
 
-type printed struct{ sheet }
+type printed struct{ figures }
 
-func (p printed) write(w io.Writer, format, lang string) error {
+func (p printed) write(w io.Writer, format, lang string, heading tally.Heading) error {
 	switch format {
 	case "csv":
 		return p.CSV(w)
 	case "json":
 		return p.JSON(w)
 	case "xlsx":
-		return p.XLSX(w)
+		return p.XLSX(w, heading)
 	}
 	return p.Text(w, lang)
 }
@@ -138,8 +143,8 @@ func (a *app) write(name string, f func(io.Writer) error) error {
 	return os.Rename(temp.Name(), name)
 }
 
-func (h *house) sheet(ctx context.Context, q tally.Query, appendix, plan bool) (printed, error) {
-	targets, err := h.ledger.Targets(ctx)
+func (h *house) figures(ctx context.Context, q tally.Query, appendix, plan bool) (printed, error) {
+	targets, err := h.targets(ctx)
 	if err != nil {
 		return printed{}, err
 	}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sohoa/dossier"
+	"sohoa/storage"
+	"sohoa/storage/ledger"
+	"sohoa/tally"
+	"sohoa/web"
+)
+
+// webOptions hands the doors what they ask for.
+func (a *app) webOptions(h *house) web.Options {
+	started := a.now()
+	return web.Options{
+		Pipeline: h.pipeline, Register: h.ledger, Source: h.ledger, Tokens: h.ledger,
+		Importer: h, Lister: lister{h.ledger}, Targets: h.targets, Imported: h.ledger.Indicators,
+		Accounts: h.ledger, SessionStore: h.ledger.Sessions(),
+		Pictures: h, Inbox: inbox{h.ledger},
+		Operations: func(ctx context.Context) (web.Operations, error) {
+			s, err := h.ledger.QueueStats(ctx)
+			o := web.Operations{Pending: s.Pending, Running: s.Running, Faulted: s.Faulted, StartedAt: started,
+				Oldest: s.Oldest,
+				Ledger: kindOf(a.database, "SQLite"), Store: kindOf(a.store, "directory")}
+			return o, err
+		},
+		Ready:       h.ledger.Ready,
+		Unavailable: func(err error) bool { return errors.Is(err, storage.ErrUnavailable) },
+		Log:         h.log, Now: a.now, Version: version(), MaxBody: a.limit,
+	}
+}
+
+// kindOf names a part without its address, which may hold credentials.
+func kindOf(url, fallback string) string {
+	for i, r := range url {
+		if r == ':' {
+			return url[:i]
+		}
+	}
+	return fallback
+}
+
+// targets are the default ones, overridden by what the ledger keeps.
+func (h *house) targets(ctx context.Context) (tally.Targets, error) {
+	own, err := h.ledger.Targets(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := tally.DefaultTargets()
+	for _, t := range own {
+		p, err := tally.ParsePercent(t.Value)
+		if err != nil {
+			return nil, fmt.Errorf("target of %s: %w", t.Indicator, err)
+		}
+		out = append(out, tally.Target{Indicator: t.Indicator, Unit: t.Unit, Year: t.Year, Percent: p})
+	}
+	return out, nil
+}
+
+type lister struct{ l *ledger.Ledger }
+
+func (l lister) List(ctx context.Context, q web.ListQuery) (web.ListPage, error) {
+	page, err := l.l.List(ctx, ledger.ListQuery{Indicator: q.Indicator.ID, Version: q.Indicator.Version, Side: q.Side,
+		Units: q.Units, Period: q.Period, After: ledger.Cursor(q.After), Limit: q.Limit})
+	if errors.Is(err, ledger.ErrQuery) {
+		err = web.ErrCursor
+	}
+	return web.ListPage{Items: page.Items, Next: string(page.Next)}, err
+}
+
+type inbox struct{ l *ledger.Ledger }
+
+func (i inbox) Faulted(ctx context.Context, units []dossier.UnitCode, limit int) ([]web.Fault, error) {
+	faults, err := i.l.Faulted(ctx, units, limit)
+	out := make([]web.Fault, 0, len(faults))
+	for _, f := range faults {
+		out = append(out, web.Fault(f))
+	}
+	return out, err
+}
+
+func (i inbox) Replay(ctx context.Context, id string) error { return i.l.Replay(ctx, id) }
+
+// Picture draws a page of a document in a child process.
+func (h *house) Picture(ctx context.Context, st dossier.Standing, page, dpi int) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return h.pipeline.Picture(ctx, st, page, dpi)
+}

@@ -1,0 +1,30 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"sohoa/storage"
+)
+
+// KeepRegister puts an imported register file into the archive, as it was
+// imported, so that the ledger can be rebuilt from the archive alone. forget
+// takes it out again, for a file that turned out to change nothing. The objects
+// of register/ sort in the order in which they were imported.
+func (p *Pipeline) KeepRegister(ctx context.Context, kind, ext string, file *storage.Temp) (forget func() error, err error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, fmt.Errorf("new id: %w", err)
+	}
+	at := p.Now().UTC()
+	key := storage.Key(fmt.Sprintf("register/%04d/%02d/%s%s", at.Year(), at.Month(), id, ext))
+	err = p.Store.Put(ctx, key, file, storage.Info{Size: file.Size(), SHA256: file.SHA256(),
+		ContentType: "application/octet-stream", Meta: map[string]string{"register": kind, "imported-at": at.Format(time.RFC3339)}})
+	if err != nil {
+		return nil, fmt.Errorf("keep the register file: %w", err)
+	}
+	return func() error { return p.Store.Delete(context.WithoutCancel(ctx), key) }, nil
+}
