@@ -26,7 +26,7 @@ func breaks(clause, format string, a ...any) error {
 func Check(r io.ReaderAt, size int64) error {
 	f, err := openFile(r, size)
 	if err == nil {
-		k := &checker{f: f, seen: map[ref]bool{}, spaces: map[ref]int{}}
+		k := &checker{f: f, seen: map[ref]bool{}, spaces: map[ref]int{}, inks: inkTable{}}
 		err = k.check()
 	}
 	if err == nil || errors.Is(err, ErrNotPDFA) || isSourceError(err) {
@@ -40,8 +40,9 @@ type checker struct {
 	intent int // components of the output intent's profile
 	seen   map[ref]bool
 	spaces map[ref]int // components of colour spaces already checked
-	over   bool        // overprint is on somewhere
-	icc4   bool        // a CMYK profile is used somewhere
+	inks   inkTable
+	over   bool // overprint is on somewhere
+	icc4   bool // a CMYK profile is used somewhere
 }
 
 func (k *checker) check() error {
@@ -515,7 +516,7 @@ func (k *checker) annot(o any) error {
 	}
 	for key := range a {
 		switch key {
-		case "Type", "Subtype", "Rect", "F", "Border", "A":
+		case "Type", "Subtype", "Rect", "F", "Border", "BS", "C", "A":
 		default:
 			return breaks("6.3", "/%s in an annotation", key)
 		}
@@ -524,7 +525,7 @@ func (k *checker) annot(o any) error {
 	if err != nil {
 		return err
 	}
-	if a["Subtype"] != name("Link") || a["F"] != int64(4) || act["S"] != name("URI") || act["Next"] != nil {
+	if a["Subtype"] != name("Link") || a["F"] != int64(4) || act != nil && act["S"] != name("URI") || act["Next"] != nil {
 		return breaks("6.3", "an annotation that is no plain link")
 	}
 	return nil
@@ -555,6 +556,7 @@ func (k *checker) content(s *stream, res dict, depth int) error {
 	l := &lexer{b: b, whole: true}
 	var args array
 	open := 0
+	render, renders := int64(0), []int64{}
 	for {
 		o, err := l.next(0)
 		if err == io.EOF {
@@ -581,9 +583,30 @@ func (k *checker) content(s *stream, res dict, depth int) error {
 			if open++; open > 28 {
 				return breaks("6.1.13", "graphics states nested more than 28 deep")
 			}
+			renders = append(renders, render)
 		case "Q":
 			if open--; open < 0 {
 				return breaks("6.2.2", "Q without q")
+			}
+			render, renders = renders[len(renders)-1], renders[:len(renders)-1]
+		case "Tr":
+			if len(args) != 1 {
+				return breaks("6.2.2", "operator Tr")
+			}
+			render, _ = args[0].(int64)
+		case "Tf":
+			if len(args) != 2 {
+				return breaks("6.2.2", "operator Tf")
+			}
+			n, ok := args[0].(name)
+			if !ok {
+				return breaks("6.2.2", "operator Tf")
+			}
+			err = k.font(n, res)
+		case "Tj", "TJ", "'", "\"":
+			// A form begins with the mode of its caller; the writer states it.
+			if render != 3 {
+				return breaks("6.2.11", "text that is shown, whose rules are not known here")
 			}
 		case "rg", "RG":
 			err = k.device(3, res)
@@ -593,16 +616,22 @@ func (k *checker) content(s *stream, res dict, depth int) error {
 			if n, ok := lastName(args); !ok || !standardIntent[n] {
 				err = breaks("6.2.6", "rendering intent")
 			}
-		case "cs", "CS", "gs", "Do":
+		case "cs", "CS", "gs", "Do", "sh":
 			n, ok := lastName(args)
 			if !ok {
 				return breaks("6.2.2", "operator %s", op)
 			}
 			err = k.named(op, n, res, depth)
 		case "sc", "SC", "scn", "SCN":
+			if n, ok := lastName(args); ok {
+				args = args[:len(args)-1]
+				if err := k.pattern(n, res, depth); err != nil {
+					return err
+				}
+			}
 			for _, a := range args {
 				if _, ok := num(a); !ok {
-					return breaks("6.2.2", "a pattern")
+					return breaks("6.2.2", "a colour that is no number")
 				}
 			}
 		}
@@ -617,11 +646,30 @@ func (k *checker) content(s *stream, res dict, depth int) error {
 	return nil
 }
 
+func (k *checker) font(n name, res dict) error {
+	d, err := k.dict(res["Font"])
+	if err != nil {
+		return err
+	}
+	if d[n] == nil {
+		return breaks("6.2.2", "a font that is missing")
+	}
+	if r, ok := d[n].(ref); ok {
+		if k.seen[r] {
+			return nil
+		}
+		k.seen[r] = true
+	}
+	return k.checkFont(d[n])
+}
+
 // named checks what an operator names in the resources.
 func (k *checker) named(op keyword, n name, res dict, depth int) error {
-	kind := map[keyword]name{"cs": "ColorSpace", "CS": "ColorSpace", "gs": "ExtGState", "Do": "XObject"}[op]
+	kind := map[keyword]name{"cs": "ColorSpace", "CS": "ColorSpace", "gs": "ExtGState", "Do": "XObject", "sh": "Shading"}[op]
 	if kind == "ColorSpace" {
 		switch n {
+		case "Pattern":
+			return nil
 		case "DeviceGray", "DeviceRGB", "DeviceCMYK":
 			_, err := k.space(n, res, 0)
 			return err
@@ -641,6 +689,8 @@ func (k *checker) named(op keyword, n name, res dict, depth int) error {
 		return err
 	case "ExtGState":
 		return k.extGState(o, depth)
+	case "Shading":
+		return k.shading(o)
 	}
 	r, isRef := o.(ref)
 	if isRef && k.seen[r] {
@@ -774,6 +824,13 @@ func (k *checker) image(s *stream, depth int) error {
 	case s.dict["ColorSpace"] == nil && !jpx:
 		return breaks("6.2.8", "an image without colour space")
 	case s.dict["ColorSpace"] != nil:
+		cs, err := k.get(s.dict["ColorSpace"])
+		if err != nil {
+			return err
+		}
+		if isPattern(cs) {
+			return breaks("6.2.8", "an image in pattern colours")
+		}
 		if _, err = k.space(s.dict["ColorSpace"], nil, 0); err != nil {
 			return err
 		}
@@ -858,6 +915,9 @@ func (k *checker) newSpace(o any, res dict, depth int) (int, error) {
 		return 0, err
 	}
 	if n, ok := o.(name); ok {
+		if n == "Pattern" {
+			return 1, nil
+		}
 		comps := map[name]int{"DeviceGray": 1, "DeviceRGB": 3, "DeviceCMYK": 4}[n]
 		if comps == 0 {
 			return 0, breaks("6.2.4", "colour space %s", n)
@@ -886,9 +946,14 @@ func (k *checker) newSpace(o any, res dict, depth int) (int, error) {
 		}
 		_, err := k.space(a[1], res, depth+1)
 		return 1, err
+	case "Pattern":
+		return k.space(a[1], res, depth+1)
 	case "Separation":
 		if len(a) != 4 {
 			return 0, breaks("6.2.4.4", "separation")
+		}
+		if ink, ok := a[1].(name); !ok || k.inks.same(k.f, ink, a[2], a[3]) != nil {
+			return 0, breaks("6.2.4.4", "a spot colour with two descriptions")
 		}
 		_, err := k.space(a[2], res, depth+1)
 		return 1, err

@@ -1,6 +1,7 @@
 package pdfa
 
 import (
+	"crypto/sha256"
 	"fmt"
 )
 
@@ -90,7 +91,7 @@ func (c *converter) namedSpace(n name, res dict, depth int) (space, error) {
 	case "DeviceCMYK", "CMYK", "CalCMYK":
 		n, def, comps = "DeviceCMYK", "DefaultCMYK", 4
 	case "Pattern":
-		return space{}, refuse("a pattern")
+		return space{name("Pattern"), 1}, nil
 	default:
 		// a name of the resources
 		cs, err := c.dict(res["ColorSpace"])
@@ -174,7 +175,11 @@ func (c *converter) arraySpace(family name, a array, res dict, depth int) (space
 	case "Separation", "DeviceN":
 		return c.inkSpace(family, a, res, depth)
 	case "Pattern":
-		return space{}, refuse("a pattern")
+		under, err := c.space(a[1], res, depth+1)
+		if err != nil {
+			return space{}, err
+		}
+		return space{array{name("Pattern"), under.obj}, under.n}, nil
 	}
 	return space{}, refuse("colour space %s", family)
 }
@@ -306,6 +311,11 @@ func (c *converter) inkSpace(family name, a array, res dict, depth int) (space, 
 	if err != nil {
 		return space{}, err
 	}
+	if ink, ok := inks.(name); ok {
+		if err := c.inks.same(c.doc, ink, a[2], a[3]); err != nil {
+			return space{}, err
+		}
+	}
 	out := array{family, inks, alt.obj, tint}
 	if family == "DeviceN" {
 		attrs, err := c.inkAttributes(a, inks.(array), alt, res, depth)
@@ -352,6 +362,73 @@ func (c *converter) inkAttributes(a array, inks array, alt space, res dict, dept
 		return nil, nil
 	}
 	return dict{"Colorants": out}, nil
+}
+
+// inkTable keeps what each separation was said to look like: the same name must
+// mean the same everywhere in a file (6.2.4.4).
+type inkTable map[name]string
+
+func (t inkTable) same(d document, ink name, alt, tint any) error {
+	if ink == "All" || ink == "None" {
+		return nil
+	}
+	b, err := canonical(d, nil, array{alt, tint}, 0)
+	if err != nil {
+		return err
+	}
+	if old, ok := t[ink]; ok && old != string(b) {
+		return refuse("a spot colour with two descriptions")
+	}
+	t[ink] = string(b)
+	return nil
+}
+
+// canonical writes an object with everything it refers to, so that equal
+// objects give equal bytes.
+func canonical(d document, b []byte, o any, depth int) ([]byte, error) {
+	if depth > 20 || len(b) > 1<<20 {
+		return nil, refuse("a colour space that is too deep")
+	}
+	o, err := d.resolve(o)
+	if err != nil {
+		return nil, refuse("the file is damaged: %v", err)
+	}
+	switch o := o.(type) {
+	case array:
+		b = append(b, '[')
+		for _, e := range o {
+			if b, err = canonical(d, b, e, depth+1); err != nil {
+				return nil, err
+			}
+			b = append(b, ' ')
+		}
+		return append(b, ']'), nil
+	case dict:
+		b = append(b, "<<"...)
+		for _, k := range sortedKeys(o) {
+			b = append(appendName(b, k), ' ')
+			if b, err = canonical(d, b, o[k], depth+1); err != nil {
+				return nil, err
+			}
+		}
+		return append(b, ">>"...), nil
+	case *stream:
+		data, err := decoded(d, o, maxCopied)
+		if err != nil {
+			return nil, refuse("the file is damaged: %v", err)
+		}
+		m := dict{}
+		for k, v := range o.dict {
+			if k != "Length" && k != "Filter" && k != "DecodeParms" {
+				m[k] = v
+			}
+		}
+		if b, err = canonical(d, b, m, depth+1); err != nil {
+			return nil, err
+		}
+		return fmt.Appendf(b, "stream %x", sha256.Sum256(data)), nil
+	}
+	return appendObject(b, o), nil
 }
 
 // function carries a function over.
@@ -440,5 +517,3 @@ func (c *converter) function(o any, depth int) (any, error) {
 }
 
 const cmykName = "Generic offset print, coated paper (computed)"
-
-func (s space) String() string { return fmt.Sprintf("%d components", s.n) }

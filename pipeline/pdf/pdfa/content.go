@@ -11,6 +11,9 @@ import (
 // graphics is what the rewriting must know of the graphics state.
 type graphics struct {
 	render int // text rendering mode
+	font   name
+	size   any
+	clip   bool // text was made the clipping path
 }
 
 type formKey struct {
@@ -29,7 +32,9 @@ var operators = map[keyword]int{
 	"m": 2, "l": 2, "c": 6, "v": 4, "y": 4, "h": 0, "re": 4,
 	"S": 0, "s": 0, "f": 0, "F": 0, "f*": 0, "B": 0, "B*": 0, "b": 0, "b*": 0, "n": 0, "W": 0, "W*": 0,
 	"g": 1, "G": 1, "rg": 3, "RG": 3, "k": 4, "K": 4, "cs": -1, "CS": -1, "sc": -1, "SC": -1, "scn": -1, "SCN": -1,
-	"Do": -1,
+	"Do": -1, "sh": -1,
+	"BT": 0, "ET": 0, "Tc": 1, "Tw": 1, "Tz": 1, "TL": 1, "Tf": -1, "Tr": -1, "Ts": 1, "Td": 2, "TD": 2, "Tm": 6, "T*": 0,
+	"Tj": -1, "TJ": -1, "'": -1, "\"": -1,
 }
 
 // rewriter turns one content stream into its allowed form, with the resources
@@ -39,18 +44,24 @@ type rewriter struct {
 	res   dict // of the source
 	out   []byte
 	used  map[name]dict // resource kind → name → object in the copy
-	state graphics
-	stack []graphics
+	state graphics      // in the source
+	stack []level
 	depth int
 	inl   int
+
+	written graphics // text state in the copy
+	inText  bool
 }
+
+// level is what q keeps and Q brings back.
+type level struct{ state, written graphics }
 
 // rewrite turns a content stream into its allowed form.
 func (c *converter) rewrite(data []byte, res dict, st *graphics, depth int) ([]byte, dict, error) {
 	if depth > 20 {
 		return nil, nil, refuse("forms nested more than 20 deep")
 	}
-	w := &rewriter{c: c, res: res, used: map[name]dict{}, state: *st, depth: depth}
+	w := &rewriter{c: c, res: res, used: map[name]dict{}, state: graphics{render: st.render}, depth: depth}
 	l := &lexer{b: data, whole: true}
 	var args array
 	for n := 0; ; n++ {
@@ -82,6 +93,9 @@ func (c *converter) rewrite(data []byte, res dict, st *graphics, depth int) ([]b
 			return nil, nil, err
 		}
 		args = args[:0]
+	}
+	if w.inText {
+		w.emit("ET")
 	}
 	for range w.stack {
 		w.emit("Q")
@@ -131,17 +145,24 @@ func (w *rewriter) op(op keyword, args array) error {
 		}
 	}
 	switch op {
+	case "S", "s", "f", "F", "f*", "B", "B*", "b", "b*", "Do", "sh":
+		if w.state.clip {
+			return refuse("text as a clipping path")
+		}
+	}
+	switch op {
 	case "q":
 		if len(w.stack) >= 28-min(w.depth, 8) && len(w.stack)+w.depth >= 28 {
 			return refuse("graphics states nested more than 28 deep")
 		}
-		w.stack = append(w.stack, w.state)
+		w.stack = append(w.stack, level{w.state, w.written})
 		w.emit(op)
 	case "Q":
 		if len(w.stack) == 0 {
 			return nil // one too many: readers ignore it
 		}
-		w.state = w.stack[len(w.stack)-1]
+		top := w.stack[len(w.stack)-1]
+		w.state, w.written = top.state, top.written
 		w.stack = w.stack[:len(w.stack)-1]
 		w.emit(op)
 	case "cm", "w", "J", "j", "M", "i", "m", "l", "c", "v", "y", "h", "re", "n", "W", "W*":
@@ -185,10 +206,10 @@ func (w *rewriter) op(op keyword, args array) error {
 	case "cs", "CS":
 		return w.setSpace(op, args)
 	case "sc", "SC", "scn", "SCN":
+		if n, ok := lastName(args); ok {
+			return w.setPattern(op, n, args[:len(args)-1])
+		}
 		for _, a := range args {
-			if _, ok := a.(name); ok {
-				return refuse("a pattern")
-			}
 			if err := checkNumber(a); err != nil {
 				return err
 			}
@@ -201,23 +222,34 @@ func (w *rewriter) op(op keyword, args array) error {
 	case "BMC", "EMC", "MP", "DP":
 	case "BDC":
 	case "BX", "EX":
-	case "BT", "ET", "Tc", "Tw", "Tz", "TL", "Tf", "Ts", "Td", "TD", "Tm", "T*":
-	case "Tr":
-		if len(args) > 0 {
-			if n, ok := num(args[len(args)-1]); ok {
-				w.state.render = int(n)
-			}
+	case "BT":
+		if !w.inText {
+			w.inText = true
+			w.emit(op)
 		}
-	case "Tj", "TJ", "'", "\"":
-		if w.state.render == 3 {
-			w.c.hiddenText = true
-			return refuse("a hidden text layer")
+	case "ET":
+		if w.inText {
+			w.inText = false
+			w.emit(op)
 		}
-		w.c.text = true
-		return refuse("text")
+	case "Tc", "Tw", "Tz", "TL", "Ts", "Td", "TD", "Tm", "T*", "Tf", "Tr", "Tj", "TJ", "'", "\"":
+		return w.textOperator(op, args)
 	case "sh":
+		n, ok := lastName(args)
+		if !ok {
+			return refuse("the page content is damaged: sh")
+		}
+		o, err := w.resource("Shading", n)
+		if err != nil || o == nil {
+			return err // a missing shading paints nothing
+		}
 		w.c.paths = true
-		return refuse("a shading")
+		sh, err := w.c.shading(o, w.res)
+		if err != nil {
+			return err
+		}
+		w.use("Shading", n, sh)
+		w.emit(op, n)
 	case "d0", "d1":
 	default:
 		// Readers ignore an operator they do not know.
@@ -260,7 +292,8 @@ func (w *rewriter) setSpace(op keyword, args array) error {
 	switch n {
 	case "DeviceGray", "DeviceRGB", "DeviceCMYK":
 	case "Pattern":
-		return refuse("a pattern")
+		w.emit(op, n)
+		return nil
 	default:
 		var err error
 		if o, err = w.resource("ColorSpace", n); err != nil {
@@ -274,7 +307,7 @@ func (w *rewriter) setSpace(op keyword, args array) error {
 	if err != nil {
 		return err
 	}
-	if dn, ok := cs.obj.(name); ok {
+	if dn, ok := cs.obj.(name); ok && dn != "Pattern" {
 		w.emit(op, dn)
 		return nil
 	}
@@ -611,6 +644,17 @@ func (w *rewriter) inline(l *lexer) error {
 	}
 	data := l.b[l.pos : l.pos+n]
 	l.pos += n
+	if fs, err := filters(w.c.doc, d); err == nil && len(fs) > 0 && fs[len(fs)-1].name == "FlateDecode" {
+		// Readers find the end of such an image by inflating it: where that
+		// fails they differ in what they show.
+		r, err := decoder(w.c.doc, bytes.NewReader(data), fs)
+		if err == nil {
+			_, err = io.Copy(io.Discard, io.LimitReader(r, maxCopied))
+		}
+		if err != nil {
+			return refuse("the page content is damaged: inline image: %v", err)
+		}
+	}
 	// to the end of EI
 	i := bytes.Index(l.b[l.pos:], []byte("EI"))
 	if i < 0 {

@@ -17,6 +17,10 @@ import (
 // original.
 var ErrNotConvertible = errors.New("not convertible to PDF/A-2b")
 
+// ErrEncrypted is an ErrNotConvertible: the file is encrypted, and pdfcpu, which
+// decrypts those with an empty password, was not there to read it.
+var ErrEncrypted = fmt.Errorf("%w: the file is encrypted", ErrNotConvertible)
+
 func refuse(format string, a ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrNotConvertible}, a...)...)
 }
@@ -77,7 +81,7 @@ func openDocument(src *model.Context, raw io.ReaderAt) (document, error) {
 	if err != nil {
 		return nil, refuse("the file cannot be read: %v", err)
 	}
-	return nil, refuse("the file is encrypted")
+	return nil, ErrEncrypted
 }
 
 func sizeOf(src *model.Context, raw io.ReaderAt) (int64, error) {
@@ -122,6 +126,7 @@ type converter struct {
 	forms    map[formKey]formDone
 	copies   map[ref]int
 	spaces   map[ref]space
+	inks     inkTable
 	findings []dossier.Finding
 	found    map[dossier.Flag]bool
 
@@ -138,7 +143,7 @@ type converter struct {
 
 func newConverter(ctx context.Context, doc document, w io.Writer, l Label) *converter {
 	return &converter{ctx: ctx, doc: doc, out: newOutput(ctx, w), label: l,
-		images: map[ref]int{}, forms: map[formKey]formDone{}, copies: map[ref]int{}, spaces: map[ref]space{},
+		images: map[ref]int{}, forms: map[formKey]formDone{}, copies: map[ref]int{}, spaces: map[ref]space{}, inks: inkTable{},
 		found: map[dossier.Flag]bool{}}
 }
 
@@ -296,7 +301,7 @@ func (c *converter) catalog(cat dict) error {
 		if n, ok := form["SigFlags"].(int64); ok && n&1 != 0 {
 			return refuse("the file has a signature field")
 		}
-		signed, err := c.signatureField(form["Fields"], 0)
+		signed, err := c.signatureField(form["Fields"], 0, map[ref]bool{})
 		if err != nil {
 			return err
 		}
@@ -329,7 +334,7 @@ func (c *converter) catalog(cat dict) error {
 	return nil
 }
 
-func (c *converter) signatureField(o any, depth int) (bool, error) {
+func (c *converter) signatureField(o any, depth int, seen map[ref]bool) (bool, error) {
 	if depth > maxDepth {
 		return false, refuse("form fields nested more than %d deep", maxDepth)
 	}
@@ -342,6 +347,12 @@ func (c *converter) signatureField(o any, depth int) (bool, error) {
 		return false, refuse("%d form fields", len(list))
 	}
 	for _, e := range list {
+		if r, ok := e.(ref); ok {
+			if seen[r] {
+				continue
+			}
+			seen[r] = true
+		}
 		f, err := c.dict(e)
 		if err != nil {
 			return false, err
@@ -350,7 +361,7 @@ func (c *converter) signatureField(o any, depth int) (bool, error) {
 			return true, nil
 		}
 		if f["Kids"] != nil {
-			if signed, err := c.signatureField(f["Kids"], depth+1); signed || err != nil {
+			if signed, err := c.signatureField(f["Kids"], depth+1, seen); signed || err != nil {
 				return signed, err
 			}
 		}
@@ -606,6 +617,9 @@ func (c *converter) annotations(o any, page int) (array, error) {
 		hidden := flags&2 != 0 || flags&32 != 0
 		switch {
 		case sub == name("Link"):
+			if a["AP"] != nil && !hidden {
+				return nil, refuse("a link with an appearance of its own")
+			}
 			link, err := c.link(a, page)
 			if err != nil {
 				return nil, err
@@ -621,6 +635,8 @@ func (c *converter) annotations(o any, page int) (array, error) {
 	return out, nil
 }
 
+// link carries a link to the web over with its border; any other link is left
+// out, unless its border is shown: then that stays.
 func (c *converter) link(a dict, page int) (any, error) {
 	act, err := c.dict(a["A"])
 	if err != nil {
@@ -630,28 +646,83 @@ func (c *converter) link(a dict, page int) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch kind {
-	case nil, name("GoTo"), name("Named"):
-		return nil, nil
-	case name("URI"):
-	default:
-		c.finding(dossier.ActiveContentGone, page)
-		return nil, nil
+	rect, ok, err := c.rect(a["Rect"])
+	if err != nil || !ok {
+		return nil, err
+	}
+	out := dict{"Type": name("Annot"), "Subtype": name("Link"), "Rect": rect, "F": 4}
+	width := 1.0
+	if a["Border"] != nil {
+		b, err := c.get(a["Border"])
+		if err != nil {
+			return nil, err
+		}
+		if list, ok := b.(array); ok && len(list) >= 3 {
+			v, err := c.numbers(list[:3])
+			if err != nil {
+				return nil, err
+			}
+			width, _ = num(v[2])
+			out["Border"] = v
+			if len(list) > 3 {
+				dash, err := c.numbers(list[3])
+				if err != nil {
+					return nil, err
+				}
+				out["Border"] = append(v, dash)
+			}
+		}
+	}
+	if bs, err := c.dict(a["BS"]); err != nil {
+		return nil, err
+	} else if bs != nil {
+		w, err := c.get(bs["W"])
+		if err != nil {
+			return nil, err
+		}
+		width = 1
+		style := dict{}
+		if f, ok := num(w); ok {
+			width, style["W"] = f, f
+		}
+		if s, err := c.get(bs["S"]); err != nil {
+			return nil, err
+		} else if s, ok := s.(name); ok && len(s) == 1 {
+			style["S"] = s
+		}
+		if bs["D"] != nil {
+			if style["D"], err = c.numbers(bs["D"]); err != nil {
+				return nil, err
+			}
+		}
+		out["BS"] = style
+	}
+	if a["C"] != nil {
+		col, err := c.numbers(a["C"])
+		if err != nil {
+			return nil, err
+		}
+		if len(col) == 3 || len(col) == 1 {
+			out["C"] = col
+		}
 	}
 	uri, err := c.get(act["URI"])
 	if err != nil {
 		return nil, err
 	}
-	rect, ok, err := c.rect(a["Rect"])
-	if err != nil {
-		return nil, err
+	switch kind {
+	case name("URI"):
+		if s, ok := uri.(str); ok && len(s) < 4000 {
+			out["A"] = dict{"Type": name("Action"), "S": name("URI"), "URI": s}
+		}
+	case nil, name("GoTo"), name("Named"):
+	default:
+		c.finding(dossier.ActiveContentGone, page)
 	}
-	s, isString := uri.(str)
-	if !ok || !isString || len(s) > 4000 {
+	if out["A"] == nil && width == 0 {
 		return nil, nil
 	}
-	return c.out.add(dict{"Type": name("Annot"), "Subtype": name("Link"), "Rect": rect, "F": 4, "Border": array{0, 0, 0},
-		"A": dict{"Type": name("Action"), "S": name("URI"), "URI": s}}), nil
+	return c.out.add(out), nil
 }
 
 // group carries a transparency group's attributes over.
@@ -679,13 +750,4 @@ func (c *converter) group(o any) (dict, error) {
 		out["CS"] = cs.obj
 	}
 	return out, nil
-}
-
-// ImageOnly reports whether every page shows images and nothing else, the kind
-// FromPDF is made for. A file that cannot be converted for another reason is
-// not told apart from one that shows text: use FromPDF to know.
-func ImageOnly(src *model.Context) bool {
-	c := newConverter(context.Background(), newLoaded(src), nil, Label{})
-	_, err := c.run()
-	return err == nil && c.drawn > 0 && !c.text && !c.paths
 }

@@ -78,6 +78,9 @@ func (c *converter) newImage(s *stream, res dict) (int, error) {
 			if err != nil {
 				return 0, err
 			}
+			if isPattern(cs.obj) {
+				return 0, refuse("an image in pattern colours")
+			}
 			out["ColorSpace"] = cs.obj
 			comps = cs.n
 		}
@@ -93,7 +96,11 @@ func (c *converter) newImage(s *stream, res dict) (int, error) {
 				bits, ok = 8, true
 			}
 		}
-		if last != "JPXDecode" {
+		if last == "JPXDecode" {
+			if ok && (bits == 1 || bits == 2 || bits == 4 || bits == 8 || bits == 16) {
+				out["BitsPerComponent"] = bits
+			}
+		} else {
 			if !ok || bits != 1 && bits != 2 && bits != 4 && bits != 8 && bits != 16 {
 				return 0, refuse("an image of %d bits", bits)
 			}
@@ -105,7 +112,7 @@ func (c *converter) newImage(s *stream, res dict) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if len(dec) >= 2*comps && last != "JPXDecode" {
+		if len(dec) >= 2*comps {
 			out["Decode"] = dec[:2*comps]
 		}
 	}
@@ -120,9 +127,14 @@ func (c *converter) newImage(s *stream, res dict) (int, error) {
 		}
 	}
 	if last == "JPXDecode" {
-		if err := c.jpx(s, fs, d, out); err != nil {
+		body, size, err := c.jpx(s, fs, out)
+		if err != nil {
 			return 0, err
 		}
+		out["Filter"] = name("JPXDecode")
+		num := c.out.reserve()
+		c.out.body(num, out, body, size)
+		return num, c.out.err
 	}
 	return c.imageBody(s, fs, out)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -460,13 +461,8 @@ func appendObject(b []byte, o any) []byte {
 		}
 		return append(b, ']')
 	case dict:
-		keys := make([]name, 0, len(o))
-		for k := range o {
-			keys = append(keys, k)
-		}
-		slices.Sort(keys)
 		b = append(b, "<<"...)
-		for _, k := range keys {
+		for _, k := range sortedKeys(o) {
 			b = appendName(b, k)
 			b = append(b, ' ')
 			b = appendObject(b, o[k])
@@ -475,6 +471,8 @@ func appendObject(b []byte, o any) []byte {
 	}
 	panic(fmt.Sprintf("pdfa: %T is not an object that can be written", o))
 }
+
+func sortedKeys(d dict) []name { return slices.Sorted(maps.Keys(d)) }
 
 func appendReal(b []byte, f float64) []byte {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
