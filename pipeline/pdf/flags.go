@@ -7,12 +7,16 @@ import (
 	"sohoa/dossier"
 )
 
-// flagAppearance flags what a page looks like: blank, faint, skewed. They are
+// flagAppearance flags what a page looks like: blank, faint, skewed, in fonts that
+// are not there. They are
 // flags and never reasons: whether a page can be read, a person decides.
 func flagAppearance(v *dossier.Verdict, facts []*pageFacts) {
 	for i, f := range facts {
 		add := func(flag dossier.Flag, d dossier.Text) {
 			v.Findings = append(v.Findings, dossier.Finding{Flag: flag, Page: i + 1, Detail: d})
+		}
+		if f.bare {
+			add(dossier.UnembeddedFonts, dossier.Text{})
 		}
 		if f.lost != nil || f.missing || f.text {
 			continue

@@ -160,7 +160,7 @@ type pageFacts struct {
 	paths   int  // painted paths and shadings
 	ops     int
 	lost    error // a content stream that could not be read
-	fonts   bool
+	bare    bool  // shown text in a font that is not embedded
 	annots  int
 	missing bool // an XObject that is drawn but not there
 }
@@ -171,7 +171,8 @@ type walker struct {
 	limits   Limits
 	pictures map[int]*picture // by object number
 	inline   []*picture
-	budget   int // operators left, over all pages: forms that draw forms can grow without end
+	fonts    map[int]bool // by object number: not embedded
+	budget   int          // operators left, over all pages: forms that draw forms can grow without end
 }
 
 // opBudget bounds the operators run for one document. A dense drawing has a
@@ -181,12 +182,13 @@ const opBudget = 10_000_000
 var errBudget = errors.New("too many drawing operators")
 
 func newWalker(src *model.Context, lim Limits) *walker {
-	return &walker{src: src, limits: lim, pictures: map[int]*picture{}, budget: opBudget}
+	return &walker{src: src, limits: lim, pictures: map[int]*picture{}, fonts: map[int]bool{}, budget: opBudget}
 }
 
 type graphics struct {
 	ctm  matrix
-	mode int // text rendering mode
+	mode int  // text rendering mode
+	bare bool // the font is not embedded
 }
 
 // page runs a page's contents.
@@ -273,11 +275,14 @@ func (w *walker) run(body []byte, res types.Dict, g graphics, p page, f *pageFac
 			if n > 0 {
 				g.mode = int(nums[n-1])
 			}
+		case "Tf":
+			g.bare = w.bareFont(lookDict(w.src, res["Font"]), string(name))
 		case "Tj", "TJ", "'", "\"":
 			if g.mode == 3 || g.mode == 7 {
 				f.hidden = true
 			} else {
 				f.text = true
+				f.bare = f.bare || g.bare
 			}
 		case "f", "F", "f*", "S", "s", "B", "B*", "b", "b*", "sh":
 			f.paths++
@@ -290,6 +295,32 @@ func (w *walker) run(body []byte, res types.Dict, g graphics, p page, f *pageFac
 		}
 		n, name = 0, nil
 	}
+}
+
+// bareFont reports whether the font's shapes are not in the file, so that each
+// viewer shows others. A font that is missing altogether counts as bare.
+func (w *walker) bareFont(fonts types.Dict, name string) bool {
+	o, ok := fonts[decodeName(name)]
+	if !ok {
+		o = fonts[name]
+	}
+	ref, isRef := o.(types.IndirectRef)
+	if bare, ok := w.fonts[int(ref.ObjectNumber)]; isRef && ok {
+		return bare
+	}
+	d := lookDict(w.src, o)
+	if lookName(w.src, d["Subtype"]) == "Type0" {
+		if kids := lookArray(w.src, d["DescendantFonts"]); len(kids) > 0 {
+			d = lookDict(w.src, kids[0])
+		}
+	}
+	desc := lookDict(w.src, d["FontDescriptor"])
+	bare := desc["FontFile"] == nil && desc["FontFile2"] == nil && desc["FontFile3"] == nil &&
+		lookName(w.src, d["Subtype"]) != "Type3"
+	if isRef {
+		w.fonts[int(ref.ObjectNumber)] = bare
+	}
+	return bare
 }
 
 // object draws the XObject of that name.

@@ -595,6 +595,9 @@ func (v *verifier) orderly(s *found) bool {
 	if len(s.state.sections) == 0 || !slices.Contains(v.last.sections, s.state.sections[0]) {
 		return false
 	}
+	if v.last.sections[0] < s.end {
+		return false // no update at all, whatever it is
+	}
 	places := map[int64]int{}
 	for n, pl := range v.last.table {
 		if !pl.packed && pl.off >= s.end {
@@ -609,11 +612,15 @@ func (v *verifier) orderly(s *found) bool {
 	for range maxObjects {
 		var next int64
 		err := v.with(off, 4096, func(p *parser) error {
+			start := p.i
 			p.space()
+			if p.i >= len(p.b) && !p.whole {
+				return errShort
+			}
+			if !harmless(p.b[start:p.i]) {
+				return errSyntax
+			}
 			if p.i >= len(p.b) {
-				if !p.whole {
-					return errShort
-				}
 				next = v.size
 				return nil
 			}
@@ -637,8 +644,12 @@ func (v *verifier) orderly(s *found) bool {
 				next = p.at(p.i)
 				return nil
 			case p.keyword("startxref"):
-				if _, ok := p.integer(); !ok {
+				to, ok := p.integer()
+				if !ok {
 					return p.short()
+				}
+				if !sections[to] {
+					return errSyntax
 				}
 				next = p.at(p.i) // %%EOF is a comment
 				return nil
@@ -680,6 +691,18 @@ func (v *verifier) orderly(s *found) bool {
 		off = v.skipStreamEnd(next)
 	}
 	return false
+}
+
+// harmless reports whether the comments in a piece of white space are such as
+// writers leave (%%EOF, their name). Readers look for some words without caring
+// for comments.
+func harmless(gap []byte) bool {
+	for _, word := range []string{"obj", "xref", "trailer", "stream", "<<"} {
+		if bytes.Contains(gap, []byte(word)) {
+			return false
+		}
+	}
+	return true
 }
 
 // skipStreamEnd steps over "endstream endobj".
