@@ -3,6 +3,7 @@ package tally_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -339,10 +340,20 @@ H51,Tỉnh Sóc Trăng,9,0,0,,3,4,75.00,3,4,Cổng chưa có số liệu của �
 	if out.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
 	}
-	for _, write := range []func(io.Writer) error{func(w io.Writer) error { return r.Text(w, "en") }, r.JSON, func(w io.Writer) error { return r.XLSX(w, heading) }} {
-		out.Reset()
-		if err := write(&out); err != nil || out.Len() == 0 {
-			t.Errorf("%v", err)
-		}
+	out.Reset()
+	if err := r.JSON(&out); err != nil || !json.Valid(out.Bytes()) || !strings.Contains(out.String(), `"match": "both"`) {
+		t.Errorf("%v: %s", err, out.String())
+	}
+	out.Reset()
+	if err := r.Text(&out, "en"); err != nil || !strings.Contains(out.String(), "3 figures, 1 agree.") {
+		t.Errorf("%v: %s", err, out.String())
+	}
+	out.Reset()
+	if err := r.XLSX(&out, heading); err != nil {
+		t.Fatal(err)
+	}
+	rows := opened(t, kept(t, "doi-chieu.xlsx", out.Bytes()))
+	if want := "H51|Tỉnh Sóc Trăng|9|0|0|—|3|4|75,00%|3|4|Cổng chưa có số liệu của đơn vị này"; !has(rows, want) {
+		t.Errorf("no row %s in %v", want, rows)
 	}
 }

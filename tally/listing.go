@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"slices"
 
 	"sohoa/dossier"
 )
@@ -159,7 +160,11 @@ func (l listing) xlsx(w io.Writer, h Heading) error {
 		row++
 	}
 	row++
-	for _, n := range l.notes {
+	notes := slices.DeleteFunc(slices.Concat(l.under, l.notes), func(n dossier.Text) bool {
+		return n.VI == PeriodText(l.period, "vi") // stands under the title
+	})
+	notes = append(notes, dossier.Text{VI: "Nguồn: " + h.source() + "."})
+	for _, n := range notes {
 		x.cell(1, row, n.VI, x.st.note)
 		x.merge(1, row, last, row, x.st.note)
 		x.tall(row, n.VI, 120)

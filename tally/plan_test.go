@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -72,15 +70,7 @@ Kết quả còn hiệu lực tại ngày ghi ở mỗi dòng; đã số hóa t�
 	if err := table.XLSX(&out, heading); err != nil {
 		t.Fatal(err)
 	}
-	dir := os.Getenv("SOHOA_SHEETS")
-	if dir == "" {
-		dir = t.TempDir()
-	}
-	path := filepath.Join(dir, "ket-qua-con-hieu-luc.xlsx")
-	if err := os.WriteFile(path, out.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	rows := opened(t, path)
+	rows := opened(t, kept(t, "ket-qua-con-hieu-luc.xlsx", out.Bytes()))
 	for _, want := range []string{"Cấp huyện|2021|31/12/2021|0|0|—|20%|—|0", "Cấp xã|2023|30/06/2023|2|2|100,00%|55%|Đạt|0"} {
 		if !has(rows, want) {
 			t.Errorf("no row %s in %v", want, rows)

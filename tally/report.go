@@ -174,8 +174,10 @@ func Report(ctx context.Context, src Source, q Query, targets Targets) (Table, e
 		return len(names) - 1
 	}
 	columns := make([]int, len(indicators))
+	wanted := make([]Targets, len(indicators))
 	for n, i := range indicators {
 		columns[n] = ask(i.Series())
+		wanted[n] = targets.about(i.ID)
 	}
 	plains := Counts()
 	for _, i := range plains {
@@ -212,13 +214,14 @@ func Report(ctx context.Context, src Source, q Query, targets Targets) (Table, e
 		}
 	}
 	g.fold()
+	year := q.year()
 	for n, r := range g.rows {
 		row := TableRow{Row: r, Counts: make(map[string]int64, len(plains)), Plan: Figure{ID: "plan", Rate: g.sums[n][len(names)]}}
 		chain := s.Ancestors(r.Unit)
 		for k, i := range indicators {
 			f := Figure{ID: i.ID, Rate: g.sums[n][columns[k]]}
 			if !i.Plain {
-				f.Target, f.HasTarget = targets.For(i.ID, q.year(), chain...)
+				f.Target, f.HasTarget = wanted[k].For(i.ID, year, chain...)
 			}
 			row.Figures = append(row.Figures, f)
 		}

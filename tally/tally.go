@@ -1,9 +1,29 @@
 // Package tally holds the figures: what counts for which indicator, on which
 // day, for which unit, and how the counts of leaf units become tables.
 //
-// There is one definition of what a dossier counts for: Contribution. A change
-// adds Contribution(after) − Contribution(before) in the transaction that makes
-// it; a recount is the sum over all dossiers.
+// There is one definition of what a dossier counts for: Contribution, which asks
+// the list of indicators. A change adds Contribution(after) − Contribution(before)
+// in the transaction that makes it; a recount is the sum over all dossiers. An
+// indicator is a denominator and a list of requirements; a dossier that fails one
+// is missing, and the requirement says why. So numbers, lists and reasons cannot
+// differ.
+//
+// How the definitions are read where they leave room:
+//
+//   - What is withdrawn, rejected or cancelled, and what has no reception date,
+//     counts nowhere, in no version.
+//   - 766-2022 counts everything on the day of reception. In 766-2026 only 4.1
+//     counts on the day of resolution, and a dossier without that day is not in it;
+//     "the same" of the others is the whole wording, the day included.
+//   - A component or a result counts by its stored file. 4.1 asks for legal value,
+//     4.2 for any result file, and only where the procedure returns a document.
+//   - A target is reached when the exact rate reaches it, not when the rounded one
+//     does: 79,996 % is shown as 80,00 and is one dossier or more short.
+//   - A result in force counts from the first day of its validity (else its day of
+//     issue, else always) to the day before it ends; revoked, it never counts.
+//   - A unit that has ended is answered for by its successor, else its parent; one
+//     that has not begun, by the nearest unit above all that it will succeed. See
+//     Structure.
 package tally
 
 import (

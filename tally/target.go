@@ -66,6 +66,18 @@ func (t Targets) For(indicator string, year int, units ...dossier.UnitCode) (Per
 	return 0, false
 }
 
+// about returns the targets of one indicator, so that a table of many units need
+// not look through all of them for each.
+func (t Targets) about(indicator string) Targets {
+	var out Targets
+	for _, x := range t {
+		if x.Indicator == indicator || aliases[x.Indicator] == indicator {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
 func (t Targets) of(indicator string, unit dossier.UnitCode, year int) (p Percent, ok bool) {
 	best := -1
 	plan := len(indicator) > 5 && indicator[:5] == "plan."

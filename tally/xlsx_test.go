@@ -29,21 +29,29 @@ func shared(t *testing.T, name string) string {
 
 var heading = tally.Heading{Over: "ỦY BAN NHÂN DÂN\nTỈNH SÓC TRĂNG", Place: "Sóc Trăng", Day: 20240830, Signers: []string{"NGƯỜI LẬP BIỂU", "CHÁNH VĂN PHÒNG"}}
 
-// sheets writes both workbooks into a folder; SOHOA_SHEETS names one to look at.
-func sheets(t *testing.T) (table, appendix string) {
+// kept writes a workbook into a folder: a temporary one, or the one that
+// SOHOA_SHEETS names, to look at.
+func kept(t *testing.T, name string, workbook []byte) string {
 	t.Helper()
 	dir := os.Getenv("SOHOA_SHEETS")
 	if dir == "" {
 		dir = t.TempDir()
 	}
-	table, appendix = filepath.Join(dir, "bang-tong-hop.xlsx"), filepath.Join(dir, "phu-luc.xlsx")
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, workbook, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// sheets writes the manager's table and the appendix.
+func sheets(t *testing.T) (table, appendix string) {
+	t.Helper()
 	var b bytes.Buffer
 	if err := report(t, small(), tally.Query{Unit: "H51", Period: august}).XLSX(&b, heading); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(table, b.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	table = kept(t, "bang-tong-hop.xlsx", b.Bytes())
 	b.Reset()
 	a, err := tally.Appendix(context.Background(), letter(), tally.Query{Period: dossier.Period{From: 20240101, To: 20240830}}, letterRows, tally.DefaultTargets())
 	if err != nil {
@@ -52,10 +60,7 @@ func sheets(t *testing.T) (table, appendix string) {
 	if err := a.XLSX(&b, heading); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(appendix, b.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return table, appendix
+	return table, kept(t, "phu-luc.xlsx", b.Bytes())
 }
 
 // TestXLSXPage: the sheet is ready to print and to read on a screen.
