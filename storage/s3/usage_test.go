@@ -473,9 +473,7 @@ func TestReadByRclone(t *testing.T) {
 	run := func(args ...string) []byte {
 		t.Helper()
 		cmd := exec.Command(rclone, args...)
-		cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}, "RCLONE_CONFIG="+filepath.Join(dir, "none.conf"), "RCLONE_CONFIG_KHO_TYPE=s3", "RCLONE_CONFIG_KHO_PROVIDER=Minio",
-			"RCLONE_CONFIG_KHO_ENDPOINT="+s.opt.Endpoint, "RCLONE_CONFIG_KHO_REGION=us-east-1",
-			"RCLONE_CONFIG_KHO_ACCESS_KEY_ID="+s.opt.AccessKey, "RCLONE_CONFIG_KHO_SECRET_ACCESS_KEY="+s.opt.SecretKey)
+		cmd.Env = rcloneEnv(s, dir)
 		var out, errs bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &errs
 		if err := cmd.Run(); err != nil {
