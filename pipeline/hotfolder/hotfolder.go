@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -39,9 +40,10 @@ type Replayer interface {
 }
 
 // Finder reads the dossier code off a scan: the QR code or barcode of the
-// receipt on its first page. An error is a fault; a scan without a code is none.
+// receipt on its first page. A scan that has none, or that cannot be opened
+// because it is no good, answers false; an error is a fault.
 type Finder interface {
-	Find(ctx context.Context, body io.ReadSeeker, size int64) (code dossier.Code, ok bool, err error)
+	Find(ctx context.Context, path string) (code dossier.Code, ok bool, err error)
 }
 
 // The folders in which files end.
@@ -344,15 +346,10 @@ func (f *Folder) bring(ctx context.Context, name string) error {
 	slip, ok := Filed(name)
 	if !ok && f.Finder != nil {
 		var code dossier.Code
-		if code, ok, err = f.Finder.Find(ctx, h, before.Size()); err != nil {
+		if code, ok, err = f.Finder.Find(ctx, filepath.Join(f.Dir, filepath.FromSlash(name))); err != nil {
 			return err
 		}
-		if ok {
-			slip.Dossier = code
-			if _, err := h.Seek(0, io.SeekStart); err != nil {
-				return err
-			}
-		}
+		slip.Dossier = code
 	}
 	if !ok {
 		if err := f.unchanged(h, name, before); err != nil {
