@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,7 +17,7 @@ import (
 )
 
 func newSubmitCommand(a *app) *cobra.Command {
-	var server, token string
+	var server, token, tokenFile string
 	var slip dossier.Slip
 	var code, unit, paper string
 	kind := ""
@@ -47,6 +48,13 @@ Exit 0 when every file was stored, 3 when some were rejected.`,
 					return usage("%s: cannot be read as a file", f)
 				}
 			}
+			if tokenFile != "" {
+				b, err := os.ReadFile(tokenFile)
+				if err != nil {
+					return usage("--token-file: %w", err)
+				}
+				token = strings.TrimSpace(string(b))
+			}
 			send, done, err := a.door(cmd.Context(), server, token)
 			if err != nil {
 				return err
@@ -65,6 +73,7 @@ Exit 0 when every file was stored, 3 when some were rejected.`,
 	f.StringVar(&slip.Replaces, "replaces", "", "id of the document this is a better scan of")
 	f.StringVar(&server, "server", "", "server whose HTTP door to use")
 	f.StringVar(&token, "token", "", "API token for --server")
+	f.StringVar(&tokenFile, "token-file", "", "file with the API token, which keeps it out of the list of processes")
 	f.IntVar(&jobs, "jobs", jobs, "files on their way at once")
 	return cmd
 }

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"sohoa/internal/testneed"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"sohoa": main})
+}
+
+// TestScripts runs testdata/script: the specification of the command line.
+func TestScripts(t *testing.T) {
+	root := testneed.Root(t)
+	dir := filepath.Join(root, "testdata", "script")
+	if found, err := filepath.Glob(filepath.Join(dir, "*.txtar")); err != nil || len(found) == 0 {
+		t.Fatalf("no scripts in %s: %v", dir, err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: dir,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("TESTDATA", filepath.Join(root, "testdata"))
+			e.Setenv("SOHOA_LOG_LEVEL", "error")
+			// The cache of the compiled PDFium is shared, so that it is made once.
+			cache, err := os.UserCacheDir()
+			e.Setenv("XDG_CACHE_HOME", cache)
+			return err
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":   exits,
+			"address": address,
+			"ready":   ready,
+			"flip":    flip,
+		},
+	})
+}
+
+// exits CODE COMMAND… runs a command that must end with that code.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// address VAR finds a free loopback address.
+func address(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: address VAR")
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Setenv(args[0], ln.Addr().String())
+	ts.Check(ln.Close())
+}
+
+// ready ADDRESS waits until the server there is ready.
+func ready(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: ready ADDRESS")
+	}
+	for range 600 {
+		resp, err := http.Get("http://" + args[0] + "/readyz")
+		if err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("the server at %s did not become ready", args[0])
+}
+
+// flip DIR NAME flips one bit of the first file of that name below DIR.
+func flip(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: flip DIR NAME")
+	}
+	var file string
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[0]), func(path string, d os.DirEntry, err error) error {
+		if err == nil && file == "" && !strings.Contains(path, "/.") && d.Name() == args[1] {
+			file = path
+		}
+		return err
+	}))
+	b, err := os.ReadFile(file)
+	ts.Check(err)
+	b[len(b)/2] ^= 1
+	ts.Check(os.Chmod(file, 0o600))
+	ts.Check(os.WriteFile(file, b, 0o600))
+}
