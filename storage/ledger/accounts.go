@@ -92,7 +92,7 @@ func (l *Ledger) BeginLogin(ctx context.Context, id string, limit int, lock time
 		// An expired lock starts the count anew.
 		n, err := t.Exec(ctx, `UPDATE account SET
 			failed = CASE WHEN locked_until > 0 THEN 1 ELSE failed + 1 END,
-			locked_until = CASE WHEN locked_until = 0 AND failed + 1 >= $3 THEN $4 ELSE 0 END
+			locked_until = CASE WHEN locked_until = 0 AND failed + 1 >= $3 THEN CAST($4 AS BIGINT) ELSE 0 END
 			WHERE id = $1 AND locked_until <= $2`, id, micros(now), limit, micros(now.Add(lock)))
 		allowed = n > 0
 		return err

@@ -158,6 +158,9 @@ func whole(t testing.TB, l *Ledger, q ListQuery) []dossier.Code {
 			}
 			last = here
 		}
+		if page.Next == q.After && page.Next != "" {
+			t.Fatal("the list stands still")
+		}
 		if q.After = page.Next; page.Next == "" {
 			return out
 		}

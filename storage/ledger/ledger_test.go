@@ -289,6 +289,9 @@ func TestList(t *testing.T) {
 					}
 					seen[d.Code] = true
 				}
+				if p.Next == q.After && p.Next != "" {
+					t.Fatal("the list stands still")
+				}
 				if q.After = p.Next; p.Next == "" {
 					break
 				}

@@ -139,7 +139,7 @@ func (l *Ledger) List(ctx context.Context, q ListQuery) (Page, error) {
 		return Page{}, nil
 	}
 
-	w := &listWalk{ind: ind, q: q, column: column, side: side, from: from, limit: limit}
+	w := &listWalk{ind: ind, q: q, column: column, side: side, from: from, at: from, limit: limit}
 	err = l.snapshot(ctx, func(ctx context.Context, r querier) error {
 		first, last := dossier.Date(10000101), dossier.Date(99990101)
 		if q.Period.From != 0 {
@@ -183,6 +183,7 @@ type listWalk struct {
 	limit       int
 
 	page   Page
+	at     listPlace // the last dossier that has been looked at
 	looked int
 }
 
@@ -287,7 +288,6 @@ func valuesText(n int, types ...string) string {
 
 // read adds the dossiers of the days to the page; done says that it is full.
 func (w *listWalk) read(ctx context.Context, r querier, days []listRange) (done bool, err error) {
-	at := w.from // what has been looked at
 	var rows []any
 	for _, d := range days {
 		rows = append(rows, string(d.unit), d.from)
@@ -299,7 +299,7 @@ func (w *listWalk) read(ctx context.Context, r querier, days []listRange) (done 
 		ORDER BY unit, ` + w.column + `, code LIMIT ` + strconv.Itoa(readMost)
 	for {
 		var got []*entry
-		if err := query(ctx, r, text, append(rows[:n:n], string(at.unit), int64(at.day), string(at.code)), func(rows *sql.Rows) error {
+		if err := query(ctx, r, text, append(rows[:n:n], string(w.at.unit), int64(w.at.day), string(w.at.code)), func(rows *sql.Rows) error {
 			e, err := scanDossier(rows)
 			got = append(got, e)
 			return err
@@ -313,14 +313,14 @@ func (w *listWalk) read(ctx context.Context, r querier, days []listRange) (done 
 			}
 			if e.known && w.ind.On(w.q.Side, &e.Dossier) && w.q.passes(e) {
 				if len(w.page.Items) == w.limit {
-					w.page.Next = at.cursor()
+					w.page.Next = w.at.cursor()
 					return true, nil
 				}
 				w.page.Items = append(w.page.Items, e.Dossier)
 			}
-			at = here
+			w.at = here
 			if w.looked++; w.looked >= scanMost {
-				w.page.Next = at.cursor()
+				w.page.Next = w.at.cursor()
 				return true, nil
 			}
 		}
