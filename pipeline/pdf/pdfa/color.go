@@ -1,8 +1,11 @@
 package pdfa
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"io"
+	"slices"
 )
 
 // space is a colour space in the copy.
@@ -330,7 +333,7 @@ func (c *converter) inkSpace(family name, a array, res dict, depth int) (space, 
 }
 
 // inkAttributes writes what PDF/A wants of DeviceN: an entry for every spot
-// colour. One that the file lacks is not made up.
+// colour. One that the file lacks follows from the tint transform.
 func (c *converter) inkAttributes(a array, inks array, alt space, res dict, depth int) (any, error) {
 	var cols dict
 	if len(a) > 4 {
@@ -350,7 +353,12 @@ func (c *converter) inkAttributes(a array, inks array, alt space, res dict, dept
 			continue
 		}
 		if cols[ink] == nil {
-			return nil, refuse("a spot colour without its description")
+			s, err := c.describeInk(a, inks, ink, alt, res, depth)
+			if err != nil {
+				return nil, err
+			}
+			out[ink] = s
+			continue
 		}
 		s, err := c.space(cols[ink], res, depth+1)
 		if err != nil {
@@ -362,6 +370,64 @@ func (c *converter) inkAttributes(a array, inks array, alt space, res dict, dept
 		return nil, nil
 	}
 	return dict{"Colorants": out}, nil
+}
+
+// describeInk makes the separation of one ink of a DeviceN space: the tint
+// transform with every other ink at zero. Readers do not look at it; PDF/A wants
+// it there.
+func (c *converter) describeInk(a array, inks array, ink name, alt space, res dict, depth int) (any, error) {
+	tint, err := c.get(a[3])
+	if err != nil {
+		return nil, err
+	}
+	at := slices.Index(inks, any(ink))
+	if len(inks) == 1 {
+		f, err := c.function(a[3], 0)
+		if err != nil {
+			return nil, err
+		}
+		if err := c.inks.same(c.doc, ink, a[2], a[3]); err != nil {
+			return nil, err
+		}
+		return array{name("Separation"), ink, alt.obj, f}, nil
+	}
+	s, ok := tint.(*stream)
+	if !ok {
+		return nil, refuse("a spot colour without its description")
+	}
+	if kind, err := c.get(s.dict["FunctionType"]); err != nil || kind != int64(4) {
+		return nil, refuse("a spot colour without its description")
+	}
+	code, err := decoded(c.doc, s, maxCopied)
+	if err != nil {
+		return nil, c.unreadable(err)
+	}
+	body, ok := bytes.CutPrefix(bytes.TrimSpace(code), []byte("{"))
+	rng, err := c.numbers(s.dict["Range"])
+	if err != nil {
+		return nil, err
+	}
+	if !ok || len(rng) == 0 {
+		return nil, refuse("a damaged function")
+	}
+	prog := []byte("{ ")
+	for range at {
+		prog = append(prog, "0 exch "...)
+	}
+	for range len(inks) - 1 - at {
+		prog = append(prog, "0 "...)
+	}
+	prog = append(prog, body...)
+	d := dict{"FunctionType": int64(4), "Domain": array{int64(0), int64(1)}, "Range": rng}
+	f := &stream{d, io.NewSectionReader(bytes.NewReader(prog), 0, int64(len(prog)))}
+	if err := c.inks.same(c.doc, ink, a[2], f); err != nil {
+		return nil, err
+	}
+	nf, err := c.function(f, 0)
+	if err != nil {
+		return nil, err
+	}
+	return array{name("Separation"), ink, alt.obj, nf}, nil
 }
 
 // inkTable keeps what each separation was said to look like: the same name must

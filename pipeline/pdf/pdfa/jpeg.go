@@ -120,9 +120,9 @@ func readExif(b []byte) (orientation int, x, y float64) {
 	if err != nil {
 		return
 	}
-	d, _, err := t.directory(t.first)
-	if err != nil {
-		return
+	d, _, _ := t.directory(t.first)
+	if d == nil {
+		return // damaged Exif says nothing about the picture
 	}
 	if o := d.uint(274, 1); o >= 1 && o <= 8 {
 		orientation = int(o)

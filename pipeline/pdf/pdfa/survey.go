@@ -19,14 +19,21 @@ type Survey struct {
 	Annots     bool // annotations other than links are there
 }
 
-// ImageOnly reports whether the pages show images and nothing else, hidden text
-// and blank pages allowed: scanner output.
+// ImageOnly reports whether every page draws an image and none shows text or an
+// annotation. Hidden text is allowed, and so are lines and areas: scanners paint
+// frames and backgrounds.
 func (s Survey) ImageOnly() bool {
+	return s.Images > 0 && s.ImagePages == s.Pages && !s.Text && !s.Annots
+}
+
+// OnlyImages reports whether the pages show images and not so much as a line
+// beside them; blank pages are allowed.
+func (s Survey) OnlyImages() bool {
 	return s.Images > 0 && !s.Text && !s.Paths && !s.Annots
 }
 
-// ImageOnly reports whether the pages of a PDF show images and nothing else,
-// hidden text allowed. Whether it can be converted, only FromPDF tells.
+// ImageOnly reports whether every page of a PDF draws an image and none shows
+// text: see Survey.ImageOnly. Whether it can be converted, only FromPDF tells.
 func ImageOnly(src *model.Context) bool {
 	return LookAt(context.Background(), src).ImageOnly()
 }

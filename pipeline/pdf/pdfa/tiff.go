@@ -90,7 +90,8 @@ func (t *tiff) read(at, n int64) ([]byte, error) {
 
 var tiffSizes = map[uint16]int64{1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 
-// directory reads one directory and the offset of the next.
+// directory reads one directory and the offset of the next. Where only that
+// offset cannot be read, the directory comes back with the error.
 func (t *tiff) directory(at int64) (*directory, int64, error) {
 	head, entry, inline := int64(2), int64(12), int64(4)
 	if t.big {
@@ -140,15 +141,13 @@ func (t *tiff) directory(at int64) (*directory, int64, error) {
 		}
 		d.fields[tag] = f
 	}
-	next := at + head + n*entry
-	if t.big {
-		if b, err = t.read(next, 8); err != nil {
-			return d, 0, nil //nolint:nilerr // Exif directories are often written without the link
-		}
-		return d, int64(t.order.Uint64(b)), nil
+	b, err = t.read(at+head+n*entry, inline)
+	if err != nil {
+		// The directory is whole, its link is not: Exif is often written so.
+		return d, 0, err
 	}
-	if b, err = t.read(next, 4); err != nil {
-		return d, 0, nil //nolint:nilerr // as above
+	if t.big {
+		return d, int64(t.order.Uint64(b)), nil
 	}
 	return d, int64(t.order.Uint32(b)), nil
 }
