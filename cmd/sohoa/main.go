@@ -108,10 +108,26 @@ sohoa.yaml; the command line wins, then the environment.`,
 		newTokenCommand(a), newUserCommand(a), newMigrateCommand(a),
 		newPDFChildCommand(a), newDemoCommand(a),
 	)
+	needSubcommand(cmd)
 	for _, c := range cmd.Commands() {
 		wrapArgs(c)
+		if c.HasSubCommands() {
+			needSubcommand(c)
+		}
 	}
 	return cmd
+}
+
+// needSubcommand makes a bare group of commands show its help, and an unknown
+// one wrong usage.
+func needSubcommand(c *cobra.Command) {
+	c.Args = cobra.ArbitraryArgs
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return usage("unknown command %q; see %s --help", args[0], cmd.CommandPath())
+		}
+		return cmd.Help()
+	}
 }
 
 // wrapArgs turns cobra's complaints about arguments into exit code 2.

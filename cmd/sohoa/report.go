@@ -82,7 +82,7 @@ func newReportCommand(a *app) *cobra.Command {
 			}
 			defer h.Close()
 			r, err := h.figures(cmd.Context(), q, appendix, plan)
-			if errors.Is(err, tally.ErrQuery) {
+			if errors.Is(err, tally.ErrQuery) || errors.Is(err, dossier.ErrUnknownUnit) {
 				return usage("%w", err)
 			}
 			if err != nil {
