@@ -14,6 +14,7 @@ var counted = func() []Indicator {
 		i := f.Indicator
 		i.series = f.name()
 		out = append(out, i)
+		out = append(out, i.Reasons()...)
 	}
 	out = append(out, Counts()...)
 	slices.SortFunc(out, func(a, b Indicator) int { return cmp.Compare(a.series, b.series) })

@@ -2,6 +2,7 @@ package tally
 
 import (
 	"slices"
+	"strings"
 
 	"sohoa/dossier"
 )
@@ -40,6 +41,7 @@ type Indicator struct {
 	Requires []Requirement
 
 	series Series
+	of     *Indicator // of a reason's count: the rate whose missing it splits
 }
 
 // Series names the indicator's cells. Versions that word an indicator alike
@@ -61,15 +63,53 @@ func (i Indicator) Numerator(d *dossier.Dossier) bool {
 
 // Missing says what a dossier of the denominator lacks to be counted. It is
 // empty when, and only when, the dossier is counted or not of the denominator.
+// Of a reason's count it says what its dossiers lack for the rate.
 func (i Indicator) Missing(d *dossier.Dossier) []Why {
 	if !i.Denominator(d) {
 		return nil
+	}
+	if i.of != nil {
+		return i.of.Missing(d)
 	}
 	var out []Why
 	for _, r := range i.Requires {
 		if !r.Met(d) {
 			out = append(out, r.Lack)
 		}
+	}
+	return out
+}
+
+// Reasons returns the counts that split a rate's missing dossiers by the first
+// thing they lack, so that they add up to it: "4.2/no-result" is listed and
+// summed like any other. A rate with one requirement has none: all its missing
+// lack the same.
+func (i Indicator) Reasons() []Indicator {
+	if i.Plain || len(i.Requires) < 2 {
+		return nil
+	}
+	var out []Indicator
+	for n, r := range i.Requires {
+		before := i.Requires[:n]
+		out = append(out, Indicator{
+			ID: i.ID + "/" + string(r.Lack), Version: i.Version, Plain: true, Day: i.Day, of: &i,
+			Name: dossier.Text{VI: i.Name.VI + ": " + r.Lack.Text().VI, EN: i.Name.EN + ": " + r.Lack.Text().EN},
+			Rule: dossier.Text{
+				VI: "Hồ sơ chưa được tính vì " + r.Lack.Text().VI + " (" + lowerFirst(i.Rule.VI) + ")",
+				EN: "Dossiers not counted for this reason: " + r.Lack.Text().EN + " (" + lowerFirst(i.Rule.EN) + ")"},
+			Denominator: func(d *dossier.Dossier) bool {
+				if !i.Denominator(d) || r.Met(d) {
+					return false
+				}
+				for _, b := range before {
+					if !b.Met(d) {
+						return false
+					}
+				}
+				return true
+			},
+			series: i.series + "/" + Series(r.Lack),
+		})
 	}
 	return out
 }
@@ -125,18 +165,32 @@ func Counts() []Indicator {
 
 // Find returns the indicator of that id in that version (empty: the default).
 // The rows of the letter's appendix that repeat an indicator are other names
-// for it: 4 is 4.2, 5 is 4.1, 7 is 4.3. A plain count is found in any version.
+// for it: 4 is 4.2, 5 is 4.1, 7 is 4.3. A plain count is found in any version, a
+// reason's count behind its rate: 4.2/no-result.
 func Find(id, version string) (Indicator, bool) {
 	if version == "" {
 		version = DefaultVersion
 	}
+	id, reason, split := strings.Cut(id, "/")
 	if a, ok := aliases[id]; ok {
 		id = a
 	}
 	for _, i := range inVersion[version] {
-		if i.ID == id {
+		if i.ID != id {
+			continue
+		}
+		if !split {
 			return i, true
 		}
+		for _, r := range i.Reasons() {
+			if r.ID == id+"/"+reason {
+				return r, true
+			}
+		}
+		return Indicator{}, false
+	}
+	if split {
+		return Indicator{}, false
 	}
 	if slices.Contains(Versions(), version) {
 		for _, i := range Counts() {

@@ -2,6 +2,7 @@ package tally_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,18 +70,22 @@ func TestFormulas(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := map[string]string{}
+			got, reasons := map[string]string{}, map[string]bool{}
 			cells := tally.Contribution(tt.d)
 			if !slices.IsSortedFunc(cells, tally.CompareCells) {
 				t.Error("the cells are not sorted")
 			}
 			for _, c := range cells {
 				want := dossier.Date(20240801)
-				if c.Series == "4.1@766-2026" || c.Series == "resolved" {
+				if strings.HasPrefix(string(c.Series), "4.1@766-2026") || c.Series == "resolved" {
 					want = 20240901
 				}
 				if c.Unit != tt.d.Unit || c.Day != want || c.Denominator != 1 || c.Numerator < 0 || c.Numerator > 1 {
 					t.Errorf("cell %+v", c)
+				}
+				if strings.Contains(string(c.Series), "/") {
+					reasons[string(c.Series)] = true
+					continue
 				}
 				got[string(c.Series)] = den
 				if c.Numerator == 1 {
@@ -101,6 +106,12 @@ func TestFormulas(t *testing.T) {
 				why := i.Missing(&tt.d)
 				if (len(why) > 0) != i.On(tally.Missing, &tt.d) {
 					t.Errorf("%s %s: missing is %v, reasons %v", i.ID, i.Version, i.On(tally.Missing, &tt.d), why)
+				}
+				for n, r := range i.Reasons() {
+					first := len(why) > 0 && why[0] == i.Requires[n].Lack
+					if reasons[string(r.Series())] != first {
+						t.Errorf("%s: %v, but the dossier lacks %v", r.Series(), !first, why)
+					}
 				}
 			}
 		})
@@ -152,13 +163,15 @@ func TestFind(t *testing.T) {
 		{"4", "766-2026", "4.2", "4.2@766-2026"},
 		{"9", "766-2026", "9", "9@766-2022"},
 		{"received.online", "766-2026", "received.online", "received.online"},
+		{"4.2/no-result", "", "4.2/no-result", "4.2@766-2022/no-result"},
+		{"4/not-synced", "766-2026", "4.2/not-synced", "4.2@766-2026/not-synced"},
 	} {
 		i, ok := tally.Find(tt.id, tt.version)
 		if !ok || i.ID != tt.want || string(i.Series()) != tt.series {
 			t.Errorf("Find(%q, %q) = %s %s %v", tt.id, tt.version, i.ID, i.Series(), ok)
 		}
 	}
-	for _, id := range []string{"", "1", "4.5"} {
+	for _, id := range []string{"", "1", "4.5", "4.2/", "4.2/not-synced", "3/not-online", "resolved/no-result", "4.2/no-result/x"} {
 		if _, ok := tally.Find(id, ""); ok {
 			t.Errorf("Find(%q) found something", id)
 		}

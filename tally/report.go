@@ -1,6 +1,7 @@
 package tally
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -281,4 +282,65 @@ func (g *gather) fold() {
 			g.sums[p][c].Denominator += r.Denominator
 		}
 	}
+}
+
+// Breakdown says how many of a unit's missing lack what, by the first thing they
+// lack, the most frequent first. The counts add up to what is missing.
+type Breakdown struct {
+	Indicator Indicator
+	Row       Row
+	Missing   int64
+	Whys      []WhyCount
+}
+
+// WhyCount is a reason with its number; List is the id under which Find and the
+// lists know its dossiers.
+type WhyCount struct {
+	Why   Why
+	List  string
+	Count int64
+}
+
+// Reasons makes the breakdown of one indicator for the query's unit with all
+// below it, from sums alone, however many dossiers there are.
+func Reasons(ctx context.Context, src Source, q Query, indicator string) (Breakdown, error) {
+	q.Indicators = []string{indicator}
+	i, ok := Find(indicator, q.Version)
+	if !ok || i.Plain {
+		return Breakdown{}, fmt.Errorf("%w: %q is no rate of that version", ErrQuery, indicator)
+	}
+	split := i.Reasons()
+	for _, r := range split {
+		q.Indicators = append(q.Indicators, r.ID)
+	}
+	t, err := Report(ctx, src, q, nil)
+	if err != nil {
+		return Breakdown{}, err
+	}
+	f := t.Rows[0].Figures
+	b := Breakdown{Indicator: i, Row: t.Rows[0].Row, Missing: f[0].Denominator - f[0].Numerator}
+	if split == nil && b.Missing > 0 {
+		b.Whys = []WhyCount{{i.Requires[0].Lack, i.ID, b.Missing}}
+	}
+	for n, r := range split {
+		if c := f[n+1].Denominator; c > 0 {
+			b.Whys = append(b.Whys, WhyCount{i.Requires[n].Lack, r.ID, c})
+		}
+	}
+	slices.SortStableFunc(b.Whys, func(x, y WhyCount) int { return cmp.Compare(y.Count, x.Count) })
+	return b, nil
+}
+
+// Text says it in a sentence: "452 hồ sơ chưa được tính: 310 chưa có tệp kết
+// quả, 142 chưa có thành phần".
+func (b Breakdown) Text(lang string) string {
+	s := count(b.Missing) + dossier.Text{VI: " hồ sơ chưa được tính", EN: " dossiers not counted yet"}.In(lang)
+	for n, w := range b.Whys {
+		sep := ", "
+		if n == 0 {
+			sep = ": "
+		}
+		s += sep + count(w.Count) + " " + w.Why.Text().In(lang)
+	}
+	return s
 }

@@ -296,3 +296,28 @@ func TestAppendixWording(t *testing.T) {
 		}
 	}
 }
+
+func TestReasons(t *testing.T) {
+	for _, tt := range []struct{ id, unit, vi, en string }{
+		{"4.2", "H51", "5 hồ sơ chưa được tính: 3 chưa có tệp kết quả, 2 chưa có thành phần", "5 dossiers not counted yet: 3 no result file, 2 no component file"},
+		{"5", "H51.10", "4 hồ sơ chưa được tính: 4 chưa có tệp kết quả", "4 dossiers not counted yet: 4 no result file"},
+		{"3", "H51.10", "6 hồ sơ chưa được tính: 6 không nộp trực tuyến", "6 dossiers not counted yet: 6 not handed in online"},
+		{"3", "H51.10.2", "0 hồ sơ chưa được tính", "0 dossiers not counted yet"},
+	} {
+		b, err := tally.Reasons(context.Background(), small(), tally.Query{Unit: dossier.UnitCode(tt.unit), Period: august}, tt.id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.Text("vi") != tt.vi || b.Text("en") != tt.en {
+			t.Errorf("%s of %s: %s / %s", tt.id, tt.unit, b.Text("vi"), b.Text("en"))
+		}
+		for _, w := range b.Whys {
+			if _, ok := tally.Find(w.List, ""); !ok {
+				t.Errorf("no list %s", w.List)
+			}
+		}
+	}
+	if _, err := tally.Reasons(context.Background(), small(), tally.Query{Period: august}, "resolved"); !errors.Is(err, tally.ErrQuery) {
+		t.Errorf("the reasons of a count: %v", err)
+	}
+}

@@ -33,7 +33,7 @@ type Footprint struct {
 func footprint(d dossier.Dossier, p dossier.Period) string {
 	var parts []string
 	for _, c := range Contribution(d) {
-		if p.Contains(c.Day) {
+		if p.Contains(c.Day) && !isReason(c.Series) {
 			sign := "-"
 			if c.Numerator != 0 {
 				sign = "+"
@@ -43,6 +43,9 @@ func footprint(d dossier.Dossier, p dossier.Period) string {
 	}
 	return strings.Join(parts, " ")
 }
+
+// isReason reports whether the series only splits the missing of another.
+func isReason(s Series) bool { return strings.Contains(string(s), "/") }
 
 // series of a footprint with whether it is counted.
 func parseFootprint(s string) map[Series]bool {
@@ -130,7 +133,7 @@ func (s *Snapshot) AddDossiers(ctx context.Context, src DossierSource) error {
 	slices.SortFunc(s.Dossiers, func(a, b Footprint) int {
 		return cmp.Or(cmp.Compare(a.Unit, b.Unit), cmp.Compare(a.Counts, b.Counts))
 	})
-	if len(Diff(cells, cellsOf(s.Sums))) != 0 {
+	if len(Diff(cells, slices.DeleteFunc(cellsOf(s.Sums), func(c Cell) bool { return isReason(c.Series) }))) != 0 {
 		s.Dossiers = nil
 		return ErrMoved
 	}
@@ -193,6 +196,9 @@ func Restate(ctx context.Context, was Snapshot, src Source) (Restatement, error)
 		rates[Cell{Unit: c.Unit, Series: c.Series}] = Rate{c.Numerator, c.Denominator}
 	}
 	for _, d := range Diff(before, cellsOf(now.Sums, now.Plan)) {
+		if isReason(d.Series) { // the figure stands, whatever its missing lack by now
+			continue
+		}
 		w := rates[Cell{Unit: d.Unit, Series: d.Series}]
 		r.Figures = append(r.Figures, Restated{d.Unit, d.Series, w, Rate{w.Numerator + d.Numerator, w.Denominator + d.Denominator}})
 	}
