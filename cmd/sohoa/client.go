@@ -195,8 +195,11 @@ func (v *verdict) read(a answer) (again bool, err error) {
 	if v.Text.VI == "" {
 		v.Text = dossier.Text{VI: p.Title, EN: p.Title}
 	}
-	if a.status >= 500 {
-		return false, fmt.Errorf("the server answered %d: %s", a.status, v.Text.EN)
+	switch a.status {
+	case http.StatusUnprocessableEntity, http.StatusRequestEntityTooLarge:
+		return false, nil // the scan is at fault
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusConflict:
+		return false, usage("%s: %s / %s", v.File, v.Text.VI, v.Text.EN)
 	}
-	return false, nil
+	return false, fmt.Errorf("the server answered %d: %s / %s", a.status, v.Text.VI, v.Text.EN)
 }

@@ -1,0 +1,187 @@
+// Command mainjob measures the main job on the directory store: documents
+// settled a second beside a plain durable write of the same bytes to the same
+// store in the same run, and the memory of a server that takes in large files
+// from eight clients at once.
+//
+//	go run ./internal/bench/mainjob [-dir DIR] [-n 300] [-rounds 3] [-sohoa bin/sohoa]
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"sohoa/dossier"
+	"sohoa/pipeline"
+	"sohoa/pipeline/pdf"
+	"sohoa/storage"
+	"sohoa/storage/disk"
+	"sohoa/storage/ledger"
+)
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "pdf-child" {
+		os.Exit(pdf.ChildMain(os.Stdin, os.Stdout))
+	}
+	dir := flag.String("dir", ".", "folder on the disk to be measured")
+	scan := flag.String("scan", "testdata/accept/scan-a4-colour-linearised.pdf", "the scan that is sent")
+	n := flag.Int("n", 300, "documents a round")
+	rounds := flag.Int("rounds", 3, "rounds; the median is the figure")
+	clients := flag.Int("clients", 8, "senders at once")
+	sohoa := flag.String("sohoa", "bin/sohoa", "program whose memory is measured; empty: not measured")
+	flag.Parse()
+	if err := run(*dir, *scan, *n, *rounds, *clients, *sohoa); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(dir, scan string, n, rounds, clients int, sohoa string) error {
+	body, err := os.ReadFile(scan)
+	if err != nil {
+		return err
+	}
+	work, err := os.MkdirTemp(dir, ".bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	fmt.Printf("scan of %d bytes, %d documents a round, %d senders at once\n", len(body), n, clients)
+	var plain, whole, ratio []float64
+	var mu sync.Mutex
+	spent := map[string]time.Duration{}
+	for i := range rounds {
+		p, err := plainWrites(filepath.Join(work, fmt.Sprintf("plain-%d", i)), body, n, clients)
+		if err != nil {
+			return err
+		}
+		w, err := mainJob(filepath.Join(work, fmt.Sprintf("whole-%d", i)), body, n, clients, func(stage string, _ pipeline.Outcome, d time.Duration) {
+			mu.Lock()
+			spent[stage] += d
+			mu.Unlock()
+		})
+		if err != nil {
+			return err
+		}
+		fmt.Printf("round %d: plain durable write %.1f/s, received to settled %.1f/s, ratio %.2f\n", i+1, p, w, w/p)
+		plain, whole, ratio = append(plain, p), append(whole, w), append(ratio, w/p)
+	}
+	fmt.Printf("median: plain %.1f/s, settled %.1f/s, ratio %.2f (to reach: 0.40)\n", median(plain), median(whole), median(ratio))
+	for _, stage := range []string{"receive", "open", "validate", "normalise", "store", "settle"} {
+		fmt.Printf("  %-10s %6.2f ms a document (waiting for disk and for each other included)\n", stage, spent[stage].Seconds()*1000/float64(n*rounds))
+	}
+	if sohoa == "" {
+		return nil
+	}
+	return memory(work, sohoa)
+}
+
+func median(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
+	return v[len(v)/2]
+}
+
+// each runs f n times, by so many senders, and returns how many a second.
+func each(n, clients int, f func(i int) error) (float64, error) {
+	start := time.Now()
+	var next atomic.Int64
+	var g errgroup.Group
+	for range clients {
+		g.Go(func() error {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return nil
+				}
+				if err := f(i); err != nil {
+					return err
+				}
+			}
+		})
+	}
+	err := g.Wait()
+	return float64(n) / time.Since(start).Seconds(), err
+}
+
+func plainWrites(dir string, body []byte, n, clients int) (float64, error) {
+	s, err := disk.Open(dir)
+	if err != nil {
+		return 0, err
+	}
+	return each(n, clients, func(i int) error {
+		return s.Put(context.Background(), storage.Key(fmt.Sprintf("plain/%06d/original.pdf", i)), bytes.NewReader(body), storage.Info{})
+	})
+}
+
+func mainJob(dir string, body []byte, n, clients int, observe func(string, pipeline.Outcome, time.Duration)) (rate float64, err error) {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	store, err := disk.Open(filepath.Join(dir, "archive"))
+	if err != nil {
+		return 0, err
+	}
+	l, err := ledger.Open(ctx, "sqlite:"+filepath.Join(dir, "ledger.db"), ledger.Options{Log: zerolog.Nop()})
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	if err := l.Migrate(ctx); err != nil {
+		return 0, err
+	}
+	if _, err := l.ImportUnits(ctx, []dossier.Unit{{Code: "H51", Name: "Tỉnh Sóc Trăng", Level: dossier.Province}}); err != nil {
+		return 0, err
+	}
+	if _, err := l.ImportProcedures(ctx, []dossier.Procedure{{Code: "1.000001", Name: "Cấp bản sao"}}); err != nil {
+		return 0, err
+	}
+	code := func(i int) dossier.Code { return dossier.Code(fmt.Sprintf("H51-240801-%06d", i)) }
+	for from := 0; from < n; from += 500 {
+		var rows []dossier.Registered
+		for i := from; i < min(from+500, n); i++ {
+			rows = append(rows, dossier.Registered{Code: code(i), Unit: "H51", Procedure: "1.000001", Channel: dossier.Direct,
+				ReceivedAt: dossier.Date(20240801).Time(), Status: dossier.Received})
+		}
+		if _, err := l.ImportDossiers(ctx, rows); err != nil {
+			return 0, err
+		}
+	}
+	judge, err := pdf.NewPool(pdf.Options{Executable: []string{"/proc/self/exe", "pdf-child"}, Log: zerolog.Nop()})
+	if err != nil {
+		return 0, err
+	}
+	defer judge.Close()
+	p := pipeline.New(pipeline.Options{Store: store, Ledger: l, Judge: judge, SpoolDir: store.SpoolDir(),
+		Profile: func(d dossier.Date) dossier.Profile { return dossier.ProfileFor(d) }, Limit: 1 << 30, DPI: 200,
+		Tool: "sohoa bench", Now: time.Now, Log: zerolog.Nop(), Observe: observe})
+	working := make(chan error, 1)
+	go func() { working <- l.Work(ctx, ledger.WorkOptions{Workers: 6}, p.Process) }()
+	defer func() {
+		stop()
+		err = errors.Join(err, <-working)
+	}()
+	return each(n, clients, func(i int) error {
+		st, err := p.Receive(ctx, dossier.Slip{Kind: dossier.Component, Dossier: code(i), By: "bench", Door: dossier.DoorAPI}, bytes.NewReader(body), pipeline.ReceiveOptions{})
+		if err != nil {
+			return err
+		}
+		if st, err = p.Wait(ctx, st.Intake.ID, time.Minute); err != nil {
+			return err
+		}
+		if st.State != dossier.Stored {
+			return fmt.Errorf("document %d is %s", i, st.State)
+		}
+		return nil
+	})
+}
