@@ -61,6 +61,9 @@ type Options struct {
 	Poll     time.Duration // pause between looks; 0: 2 s
 	Parallel int           // documents in flight; 0: 2
 	Finder   Finder        // nil: scans are filed by folder and name only
+	Join     bool          // JPEG series (scan_001.jpg, scan_002.jpg …) become one document
+	Quiet    time.Duration // how long no page may have been added to a series; 0: 15 s
+	DPI      int           // of JPEG pages that state none; 0: 200
 	Log      zerolog.Logger
 	Now      func() time.Time // nil: time.Now
 }
@@ -70,6 +73,8 @@ type Folder struct {
 	Options
 	door Door
 	root *os.Root
+
+	moving sync.Mutex // a note of moves is being carried out
 
 	mu    sync.Mutex
 	files map[string]*watched // those present, by path
@@ -95,6 +100,12 @@ func Open(door Door, o Options) (*Folder, error) {
 	}
 	if o.Parallel <= 0 {
 		o.Parallel = 2
+	}
+	if o.Quiet <= 0 {
+		o.Quiet = 15 * time.Second
+	}
+	if o.DPI <= 0 {
+		o.DPI = 200
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -124,7 +135,7 @@ func (f *Folder) Watch(ctx context.Context) error {
 	lanes := make(chan struct{}, f.Parallel)
 	away := false
 	for {
-		ready, err := f.Look()
+		ready, err := f.look()
 		switch {
 		case err != nil && !away:
 			f.Log.Error().Err(nameless(err)).Msg("hot folder cannot be read; it is tried again")
@@ -132,16 +143,15 @@ func (f *Folder) Watch(ctx context.Context) error {
 			f.Log.Info().Msg("hot folder can be read again")
 		}
 		away = err != nil
-		for _, name := range ready {
+		for _, names := range ready {
 			select {
 			case lanes <- struct{}{}:
 			case <-ctx.Done():
-				f.release(name)
 				continue
 			}
 			flying.Go(func() {
 				defer func() { <-lanes }()
-				f.take(context.WithoutCancel(ctx), name)
+				f.take(context.WithoutCancel(ctx), names)
 			})
 		}
 		pause := time.NewTimer(f.Poll)
@@ -156,26 +166,29 @@ func (f *Folder) Watch(ctx context.Context) error {
 
 // Sweep looks once and brings every settled file to its end.
 func (f *Folder) Sweep(ctx context.Context) error {
-	ready, err := f.Look()
+	ready, err := f.look()
 	if err != nil {
 		return err
 	}
 	var flying sync.WaitGroup
 	lanes := make(chan struct{}, f.Parallel)
-	for _, name := range ready {
+	for _, names := range ready {
 		lanes <- struct{}{}
 		flying.Go(func() {
 			defer func() { <-lanes }()
-			f.take(ctx, name)
+			f.take(ctx, names)
 		})
 	}
 	flying.Wait()
 	return nil
 }
 
-// Look goes through the folder and returns the files that have settled and may
-// be tried, which are busy from then on.
-func (f *Folder) Look() ([]string, error) {
+// look goes through the folder and returns what has settled and may be tried,
+// each a file or the pages of a series; these are busy from then on.
+func (f *Folder) look() ([][]string, error) {
+	if err := f.finishMoves(); err != nil {
+		return nil, fmt.Errorf("hot folder: %w", err)
+	}
 	present := map[string]fs.FileInfo{}
 	locked := map[string]bool{}
 	err := fs.WalkDir(f.root.FS(), ".", func(p string, d fs.DirEntry, err error) error {
@@ -220,7 +233,7 @@ func (f *Folder) Look() ([]string, error) {
 			delete(f.files, p)
 		}
 	}
-	var ready []string
+	settled := map[string]time.Duration{} // for how long
 	for p, info := range present {
 		w := f.files[p]
 		if w == nil {
@@ -234,13 +247,52 @@ func (f *Folder) Look() ([]string, error) {
 			*w = watched{size: info.Size(), mtime: info.ModTime(), since: now}
 			continue
 		}
-		if locked[p] || now.Sub(w.since) < f.Settle || now.Before(w.retryAt) {
-			continue
+		if d := now.Sub(w.since); !locked[p] && d >= f.Settle && !now.Before(w.retryAt) {
+			settled[p] = d
 		}
-		w.busy = true
-		ready = append(ready, p)
+	}
+	var ready [][]string
+	if f.Join {
+		ready = f.joinable(present, settled)
+	}
+	for p := range settled {
+		ready = append(ready, []string{p})
+	}
+	for _, names := range ready {
+		for _, p := range names {
+			f.files[p].busy = true
+		}
 	}
 	return ready, nil
+}
+
+// joinable takes the series out of what has settled. A page waits for its
+// series: for every page to settle, and for no page to be added for a while.
+func (f *Folder) joinable(present map[string]fs.FileInfo, settled map[string]time.Duration) (ready [][]string) {
+	all := map[string]*series{}
+	for p := range present {
+		if stem, page, ok := member(p); ok {
+			if all[stem] == nil {
+				all[stem] = &series{stem: stem, pages: map[int]string{}}
+			}
+			all[stem].pages[page] = p
+		}
+	}
+	for _, s := range all {
+		quiet := true
+		for _, p := range s.pages {
+			d, ok := settled[p]
+			quiet = quiet && ok && d >= f.Quiet
+		}
+		names, _ := s.inOrder()
+		for _, p := range names {
+			delete(settled, p)
+		}
+		if quiet {
+			ready = append(ready, names)
+		}
+	}
+	return ready
 }
 
 // lockOf tells the lock files of office and scanner programs: they hold the
@@ -272,14 +324,6 @@ func passing(name string) bool {
 	return false
 }
 
-func (f *Folder) release(name string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if w := f.files[name]; w != nil {
-		w.busy = false
-	}
-}
-
 // tag names a file in the log: names of files are personal data.
 func tag(name string) string {
 	h := fnv.New32a()
@@ -300,28 +344,38 @@ func nameless(err error) error {
 	return err
 }
 
-// take brings one settled file to its end, or leaves it for another try.
-func (f *Folder) take(ctx context.Context, name string) {
-	err := f.bring(ctx, name)
+// take brings one settled file or series to its end, or leaves it for another try.
+func (f *Folder) take(ctx context.Context, names []string) {
+	var err error
+	if len(names) == 1 {
+		err = f.bring(ctx, names[0])
+	} else {
+		err = f.bringSeries(ctx, names)
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	w := f.files[name]
-	if w == nil {
-		return
-	}
-	w.busy = false
-	switch {
-	case errors.Is(err, errChanged):
-		w.since = time.Time{}
-	case err != nil:
-		w.failed++
-		pause := min(10*time.Second<<min(w.failed-1, 10), 10*time.Minute)
-		w.retryAt = f.Now().Add(pause)
-		// Once when it begins and then ever more seldom, not with every look.
-		f.Log.Error().Err(nameless(err)).Str("file", tag(name)).Int("attempt", w.failed).Dur("again_in", pause).
-			Msg("a file of the hot folder stays: the fault is ours")
-	default:
-		delete(f.files, name)
+	for i, name := range names {
+		w := f.files[name]
+		if w == nil {
+			continue
+		}
+		w.busy = false
+		switch {
+		case errors.Is(err, errChanged):
+			w.since = time.Time{}
+		case err != nil:
+			w.failed++
+			pause := min(10*time.Second<<min(w.failed-1, 10), 10*time.Minute)
+			w.retryAt = f.Now().Add(pause)
+			if i > 0 {
+				continue
+			}
+			// Once when it begins and then ever more seldom, not with every look.
+			f.Log.Error().Err(nameless(err)).Str("file", tag(name)).Int("attempt", w.failed).Dur("again_in", pause).
+				Msg("a file of the hot folder stays: the fault is ours")
+		default:
+			delete(f.files, name)
+		}
 	}
 }
 
@@ -362,19 +416,45 @@ func (f *Folder) bring(ctx context.Context, name string) error {
 
 // hand submits the open file under the slip and moves it.
 func (f *Folder) hand(ctx context.Context, h *os.File, before fs.FileInfo, name string, slip dossier.Slip) error {
-	slip.By, slip.Door, slip.FileName = f.By, dossier.DoorHot, norm.NFC.String(path.Base(name))
-	st, err := f.door.Submit(ctx, slip, h, before.Size())
+	slip.FileName = norm.NFC.String(path.Base(name))
+	end, err := f.submit(ctx, slip, h, before.Size())
+	if err != nil {
+		return err
+	}
+	if err := f.unchanged(h, name, before); err != nil {
+		return err
+	}
+	switch {
+	case end.folder == TrayName && inTray(name):
+		return dossier.ErrUnknownUnit
+	case end.folder == Refused:
+		return f.reject(name, end.reason, end.text)
+	}
+	return f.move(name, end.folder)
+}
+
+// ending is where a document goes, and why.
+type ending struct {
+	folder string
+	reason string
+	text   dossier.Text
+}
+
+// submit hands a document in and waits for its end; an error is a fault.
+func (f *Folder) submit(ctx context.Context, slip dossier.Slip, body io.ReadSeeker, size int64) (ending, error) {
+	slip.By, slip.Door = f.By, dossier.DoorHot
+	st, err := f.door.Submit(ctx, slip, body, size)
 	var rej *dossier.Rejection
 	switch {
 	case errors.As(err, &rej):
-		st = dossier.Standing{State: dossier.Refused, Refusal: &dossier.Refusal{Reason: rej.Reason, Message: rej.Reason.Text()}}
-	case errors.Is(err, dossier.ErrUnknownUnit) && !inTray(name):
+		return ending{Refused, string(rej.Reason), rej.Reason.Text()}, nil
+	case errors.Is(err, dossier.ErrUnknownUnit):
 		// Nothing is wrong with the scan: somebody must say whose it is.
-		return f.move(name, TrayName)
+		return ending{folder: TrayName}, nil
 	case errors.Is(err, dossier.ErrPaperTaken):
-		return f.reject(name, "", paperTaken)
+		return ending{folder: Refused, text: paperTaken}, nil
 	case err != nil:
-		return err
+		return ending{}, err
 	}
 	for pause := 100 * time.Millisecond; st.State == dossier.Pending; pause = min(2*pause, 5*time.Second) {
 		t := time.NewTimer(pause)
@@ -382,33 +462,29 @@ func (f *Folder) hand(ctx context.Context, h *os.File, before fs.FileInfo, name 
 		case <-t.C:
 		case <-ctx.Done():
 			t.Stop()
-			return ctx.Err()
+			return ending{}, ctx.Err()
 		}
 		if st, err = f.door.Standing(ctx, st.Intake.ID); err != nil {
-			return err
+			return ending{}, err
 		}
 	}
-	if st.State == dossier.Faulted {
-		if again, ok := f.door.(Replayer); ok && st.Again {
-			if err := again.Replay(ctx, st.Intake.ID); err != nil {
-				return err
-			}
-			return fmt.Errorf("document %s was taken out of the failure inbox again", st.Intake.ID)
-		}
-		return fmt.Errorf("document %s lies in the failure inbox", st.Intake.ID)
-	}
-	if err := f.unchanged(h, name, before); err != nil {
-		return err
-	}
-	if st.State == dossier.Refused {
-		var text dossier.Text
-		var reason dossier.Reason
+	switch st.State {
+	case dossier.Stored:
+		return ending{folder: Done}, nil
+	case dossier.Refused:
+		end := ending{folder: Refused}
 		if st.Refusal != nil {
-			text, reason = st.Refusal.Message, st.Refusal.Reason
+			end.reason, end.text = string(st.Refusal.Reason), st.Refusal.Message
 		}
-		return f.reject(name, string(reason), text)
+		return end, nil
 	}
-	return f.move(name, Done)
+	if again, ok := f.door.(Replayer); ok && st.Again {
+		if err := again.Replay(ctx, st.Intake.ID); err != nil {
+			return ending{}, err
+		}
+		return ending{}, fmt.Errorf("document %s was taken out of the failure inbox again", st.Intake.ID)
+	}
+	return ending{}, fmt.Errorf("document %s lies in the failure inbox", st.Intake.ID)
 }
 
 // unchanged sees that the name still means the bytes that were read.
@@ -441,15 +517,19 @@ func (f *Folder) reject(name, reason string, why dossier.Text) error {
 	if err := f.root.MkdirAll(path.Dir(to), 0o777); err != nil {
 		return err
 	}
-	var b strings.Builder
-	b.WriteString("\ufeffTỆP BỊ TỪ CHỐI\r\n\r\n" + why.VI + "\r\n\r\n" + why.EN + "\r\n")
-	if reason != "" {
-		b.WriteString("\r\nMã lý do: " + reason + "\r\n")
-	}
-	if err := f.root.WriteFile(to+".txt", []byte(b.String()), 0o666); err != nil {
+	if err := f.root.WriteFile(to+".txt", []byte(letterTo(reason, why)), 0o666); err != nil {
 		return err
 	}
 	return f.root.Rename(name, to)
+}
+
+// letterTo is the text beside a rejected file, as Notepad shows it.
+func letterTo(reason string, why dossier.Text) string {
+	s := "\ufeffTỆP BỊ TỪ CHỐI\r\n\r\n" + why.VI + "\r\n\r\n" + why.EN + "\r\n"
+	if reason != "" {
+		s += "\r\nMã lý do: " + reason + "\r\n"
+	}
+	return s
 }
 
 // move moves the file below the folder, keeping its path.

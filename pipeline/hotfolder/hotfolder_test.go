@@ -280,11 +280,12 @@ func TestRestart(t *testing.T) {
 		if rnd.IntN(3) > 0 {
 			// The process dies while documents are on their way: their verdicts stand,
 			// the files were not moved.
-			ready, err := p.Look()
+			ready, err := p.look()
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, r := range ready {
+			for _, names := range ready {
+				r := names[0]
 				h, err := os.Open(filepath.Join(p.dir, r))
 				if err != nil {
 					t.Fatal(err)
