@@ -437,13 +437,12 @@ func (t Trend) listing() listing {
 		sheet: "Theo tháng", period: t.Query.Period,
 		under: []dossier.Text{{VI: t.Unit.Name, EN: t.Unit.Name},
 			{VI: PeriodText(t.Query.Period, "vi"), EN: PeriodText(t.Query.Period, "en")}, {VI: "Công thức " + t.Query.Version, EN: "Formula " + t.Query.Version}},
-		heads: []listHead{{dossier.Text{VI: "Tháng", EN: "Month"}, "month", 10, true}, {dossier.Text{VI: "Chỉ tiêu", EN: "Indicator"}, "indicator", 34, true},
+		heads: []listHead{{dossier.Text{VI: "Tháng", EN: "Month"}, "month", 10, true}, {dossier.Text{VI: "Chỉ tiêu", EN: "Indicator"}, "indicator", 9, true}, {dossier.Text{VI: "Tên", EN: "Name"}, "name", 28, true},
 			numberHead("Tử số", "Numerator", "numerator"), numberHead("Mẫu số", "Denominator", "denominator"), numberHead("Tỷ lệ %", "Rate %", "rate"),
 			numberHead("Lũy kế tử số", "Numerator so far", "numerator_so_far"), numberHead("Lũy kế mẫu số", "Denominator so far", "denominator_so_far"), numberHead("Lũy kế tỷ lệ %", "Rate % so far", "rate_so_far"),
 			numberHead("Mục tiêu %", "Target %", "target")},
 	}
 	for n, i := range t.Indicators {
-		name := dossier.Text{VI: i.ID + " " + i.Name.VI, EN: i.ID + " " + i.Name.EN}
 		for _, m := range t.Months {
 			a, s := m.Alone[n], m.Toward[n]
 			var target any
@@ -451,10 +450,10 @@ func (t Trend) listing() listing {
 				target = Rate{int64(a.Target), 10000}
 			}
 			if i.Plain {
-				l.rows = append(l.rows, []any{monthText(m.Month), name, a.Numerator, a.Denominator, nil, s.Numerator, s.Denominator, nil, nil})
+				l.rows = append(l.rows, []any{monthText(m.Month), i.ID, i.Name, a.Numerator, a.Denominator, nil, s.Numerator, s.Denominator, nil, nil})
 				continue
 			}
-			l.rows = append(l.rows, []any{monthText(m.Month), name, a.Numerator, a.Denominator, a.Rate, s.Numerator, s.Denominator, s.Rate, target})
+			l.rows = append(l.rows, []any{monthText(m.Month), i.ID, i.Name, a.Numerator, a.Denominator, a.Rate, s.Numerator, s.Denominator, s.Rate, target})
 		}
 	}
 	return l
@@ -498,6 +497,63 @@ func (t Trend) JSON(w io.Writer) error {
 			l.Months = append(l.Months, month{monthText(m.Month), table.figureJSON(n, m.Alone[n]), table.figureJSON(n, m.Toward[n])})
 		}
 		out.Indicators = append(out.Indicators, l)
+	}
+	return writeJSON(w, out)
+}
+
+// listing of the forecast: a line a unit and indicator.
+func (f Forecast) listing() listing {
+	l := listing{
+		title: dossier.Text{VI: "DỰ BÁO THỰC HIỆN CHỈ TIÊU ĐẾN NGÀY " + f.By.Local(), EN: "OUTLOOK TO " + f.By.String()},
+		sheet: "Dự báo", period: f.Query.Period,
+		under: []dossier.Text{{VI: PeriodText(f.Query.Period, "vi"), EN: PeriodText(f.Query.Period, "en")},
+			{VI: "Công thức " + f.Query.Version + " · cơ cấu đơn vị ngày " + f.Query.AsOf.Local(), EN: "Formula " + f.Query.Version + " · units as of " + f.Query.AsOf.String()}},
+		heads: []listHead{unitHead, nameHead, {dossier.Text{VI: "Chỉ tiêu", EN: "Indicator"}, "indicator", 9, true},
+			numberHead("Tử số", "Numerator", "numerator"), numberHead("Mẫu số", "Denominator", "denominator"), numberHead("Tỷ lệ %", "Rate %", "rate"), numberHead("Mục tiêu %", "Target %", "target"),
+			numberHead("Còn thiếu hiện nay", "Lacking now", "gap"), numberHead("Dự kiến tiếp nhận thêm", "Still to come", "expected"),
+			numberHead("Cần thêm đến ngày đó", "Needed by then", "needed"), numberHead("Mỗi ngày", "A day", "per_day"), numberHead("Nếu giữ tiến độ %", "As things go %", "on_course")},
+		notes: []dossier.Text{{
+			VI: "Dự kiến tiếp nhận theo nhịp từ đầu kỳ; “nếu giữ tiến độ” là tỷ lệ đạt được khi hồ sơ mới được tính theo tỷ lệ hiện nay.",
+			EN: "What is still to come follows the pace since the period began; “as things go” is the rate if new dossiers are counted at the rate so far."}},
+	}
+	for _, r := range f.Rows {
+		l.rows = append(l.rows, []any{string(r.Unit), r.Name, r.ID, r.Numerator, r.Denominator, r.Rate, Rate{int64(r.Target), 10000}, r.Gap(), r.Expected, r.Needed, r.PerDay(), r.OnCourse})
+	}
+	return l
+}
+
+// Text writes the forecast for a terminal.
+func (f Forecast) Text(w io.Writer, lang string) error { return f.listing().text(w, lang) }
+
+// CSV writes a line a unit and indicator, with a decimal point.
+func (f Forecast) CSV(w io.Writer) error { return f.listing().csv(w) }
+
+// XLSX writes the forecast on A4 across, in Vietnamese.
+func (f Forecast) XLSX(w io.Writer, h Heading) error { return f.listing().xlsx(w, h) }
+
+// JSON writes the forecast.
+func (f Forecast) JSON(w io.Writer) error {
+	type row struct {
+		Unit     dossier.UnitCode `json:"unit"`
+		Name     string           `json:"name"`
+		Figure   figureJSON       `json:"figure"`
+		Gap      int64            `json:"gap"`
+		Expected int64            `json:"expected"`
+		Needed   int64            `json:"needed"`
+		PerDay   int64            `json:"per_day"`
+		OfComing *string          `json:"rate_needed"`
+		OnCourse *string          `json:"on_course"`
+	}
+	out := struct {
+		Formula string       `json:"formula"`
+		From    dossier.Date `json:"from"`
+		To      dossier.Date `json:"to"`
+		By      dossier.Date `json:"by"`
+		Rows    []row        `json:"rows"`
+	}{f.Query.Version, f.Query.Period.From, f.Query.Period.To, f.By, []row{}}
+	plain := Table{Indicators: []Indicator{{}}}
+	for _, r := range f.Rows {
+		out.Rows = append(out.Rows, row{r.Unit, r.Name, plain.figureJSON(0, r.Figure), r.Gap(), r.Expected, r.Needed, r.PerDay(), rateJSON(r.OfComing), rateJSON(r.OnCourse)})
 	}
 	return writeJSON(w, out)
 }

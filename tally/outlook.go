@@ -154,3 +154,40 @@ func scale(n, num, den int64) int64 {
 	x.Mul(x, big.NewInt(2)).Add(x, big.NewInt(den))
 	return x.Quo(x, big.NewInt(2*den)).Int64()
 }
+
+// Forecast is the outlook of every row of a table to a day.
+type Forecast struct {
+	Query      Query
+	By         dossier.Date
+	Indicators []Indicator
+	Rows       []ForecastRow // a row a unit and indicator that has a target and a rate
+}
+
+// ForecastRow is one unit's outlook for one indicator.
+type ForecastRow struct {
+	Row
+	Figure
+	Outlook
+}
+
+// Forecast looks from the table's figures to the day by. Its period needs a
+// beginning; what is known reaches to the cut-off or to the period's last day,
+// whichever is earlier.
+func (t Table) Forecast(by dossier.Date) (Forecast, error) {
+	known := t.Query.CutOff
+	if d := lastDay(t.Query.Period); d != 0 {
+		known = min(known, d)
+	}
+	if t.Query.Period.From == 0 || by <= known {
+		return Forecast{}, fmt.Errorf("%w: an outlook needs the period's beginning and a later day than %v", ErrQuery, known)
+	}
+	f := Forecast{Query: t.Query, By: by, Indicators: t.Indicators}
+	for _, r := range t.Rows {
+		for _, x := range r.Figures {
+			if o, ok := x.Outlook(t.Query.Period.From, known, by); ok {
+				f.Rows = append(f.Rows, ForecastRow{r.Row, x, o})
+			}
+		}
+	}
+	return f, nil
+}

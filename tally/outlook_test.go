@@ -1,8 +1,13 @@
 package tally_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"strings"
 	"testing"
 
 	"sohoa/dossier"
@@ -65,5 +70,63 @@ func TestOutlook(t *testing.T) {
 	o, _ := fig(1000, 2000, 8000).Outlook(20240101, 20240409, 20240529)
 	if got, want := o.Text("vi"), "Để đạt chỉ tiêu đến ngày 29/05/2024: cần thêm 1400 hồ sơ (28 hồ sơ mỗi ngày), dự kiến còn tiếp nhận khoảng 1000 hồ sơ; nếu giữ tiến độ hiện nay sẽ là 50,00 %."; got != want {
 		t.Errorf("got %s\nwant %s", got, want)
+	}
+}
+
+func TestForecast(t *testing.T) {
+	// 31 days are known, 31 are left: as many come again.
+	f, err := report(t, small(), tally.Query{Unit: "H51.10", Period: august, Indicators: []string{"4.2", "4.4", "9"}}).Forecast(20241001)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := f.CSV(&out); err != nil {
+		t.Fatal(err)
+	}
+	want := `unit,name,indicator,numerator,denominator,rate,target,gap,expected,needed,per_day,on_course
+H51.10,Huyện Trần Đề,4.2,2,6,33.33,80.00,3,6,8,1,33.33
+H51.10,Huyện Trần Đề,9,0,1,0.00,100.00,1,1,2,1,0.00
+H51.10.1,Xã Đại Ân 2,4.2,2,5,40.00,80.00,2,5,6,1,40.00
+`
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+	for _, write := range []func(io.Writer) error{func(w io.Writer) error { return f.Text(w, "vi") }, f.JSON, func(w io.Writer) error { return f.XLSX(w, heading) }} {
+		out.Reset()
+		if err := write(&out); err != nil || out.Len() == 0 {
+			t.Error(err)
+		}
+	}
+	if _, err := report(t, small(), tally.Query{Period: august}).Forecast(20240831); !errors.Is(err, tally.ErrQuery) {
+		t.Errorf("an outlook to the past: %v", err)
+	}
+}
+
+// TestTrendForms: the trend reads the same in every form.
+func TestTrendForms(t *testing.T) {
+	tr, err := tally.MonthlyTrend(context.Background(), small(), tally.Query{Unit: "H51.10", Period: dossier.Period{From: 20240801, To: 20241001}, Indicators: []string{"4.2", "resolved"}}, tally.DefaultTargets())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := tr.CSV(&out); err != nil {
+		t.Fatal(err)
+	}
+	want := `month,indicator,name,numerator,denominator,rate,numerator_so_far,denominator_so_far,rate_so_far,target
+2024-08,4.2,"Số hóa hồ sơ, kết quả",2,6,33.33,2,6,33.33,80.00
+2024-09,4.2,"Số hóa hồ sơ, kết quả",0,7,0.00,2,13,15.38,80.00
+2024-08,resolved,Đã giải quyết,0,0,,0,0,,
+2024-09,resolved,Đã giải quyết,0,0,,0,0,,
+`
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+	out.Reset()
+	if err := tr.JSON(&out); err != nil || !json.Valid(out.Bytes()) || !strings.Contains(out.String(), `"rate": "15.38"`) {
+		t.Errorf("%v: %s", err, out.String())
+	}
+	out.Reset()
+	if err := tr.Text(&out, "vi"); err != nil || !strings.Contains(out.String(), "15,38") {
+		t.Errorf("%v: %s", err, out.String())
 	}
 }

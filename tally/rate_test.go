@@ -75,3 +75,15 @@ func TestParsePercent(t *testing.T) {
 		}
 	}
 }
+
+// TestPercentRoundTrip: what is written is read again, in both languages and
+// both lengths.
+func TestPercentRoundTrip(t *testing.T) {
+	for p := tally.Percent(0); p <= 10000; p++ {
+		for _, s := range []string{p.Format("vi"), p.Format("en"), p.Short("vi"), p.Short("en") + " %"} {
+			if got, err := tally.ParsePercent(s); err != nil || got != p {
+				t.Fatalf("%d is written %q and read %d (%v)", p, s, got, err)
+			}
+		}
+	}
+}
