@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -43,8 +44,18 @@ func (d *document) inspectPDF(ctx context.Context, q wireQuestion) (dossier.Verd
 		return dossier.Verdict{}, refusal(err, limit)
 	}
 
-	// The first reader says no. That is a question for the second one.
+	// The first reader says no. That is a question for the second one, unless the
+	// file plainly stops in the midst of an object.
 	first := err
+	if !end.eof && !end.startxref {
+		cut, err := d.endsInside()
+		if err != nil {
+			return dossier.Verdict{}, err
+		}
+		if cut {
+			return dossier.Verdict{}, reject(dossier.Truncated, "", "", first)
+		}
+	}
 	repaired, size, err := d.repair(ctx)
 	switch {
 	case errors.Is(err, errPassword):
@@ -196,6 +207,32 @@ func (d *document) ending() (ending, error) {
 	}
 	return ending{bytes.Contains(b, []byte("%%EOF")), bytes.Contains(b, []byte("startxref"))}, nil
 }
+
+// endsInside reports whether the file ends within an object: after its last
+// "endobj" another one begins, and has no end.
+func (d *document) endsInside() (bool, error) {
+	const step, overlap = 1 << 18, 16
+	buf := make([]byte, step+overlap)
+	for at := d.size; at > 0; {
+		from := max(0, at-step)
+		b := buf[:min(d.size, at+overlap)-from]
+		if _, err := d.f.ReadAt(b, from); err != nil && err != io.EOF {
+			return false, openError(err)
+		}
+		begun := objectBegins.FindAllIndex(b, -1)
+		ended := bytes.LastIndex(b, []byte("endobj"))
+		if len(begun) > 0 {
+			return begun[len(begun)-1][0] > ended, nil
+		}
+		if ended >= 0 {
+			return false, nil
+		}
+		at = from
+	}
+	return false, nil
+}
+
+var objectBegins = regexp.MustCompile(`[\r\n ][0-9]{1,10} [0-9]{1,5} obj[\r\n <\[(/]`)
 
 // complete reads every image that is drawn, once.
 func (d *document) complete(src *model.Context, q wireQuestion, facts []*pageFacts, end ending) error {
