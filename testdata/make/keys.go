@@ -120,6 +120,7 @@ var (
 	rootCA, subCA, otherCA                      *identity
 	signerRSA, signerEC, signerEC384, signerEd  *identity
 	tsa, expired, revoked, stranger, selfSigned *identity
+	retired, stolen                             *identity
 )
 
 func makeIdentities() {
@@ -134,15 +135,21 @@ func makeIdentities() {
 	expired = issue(key("expired", "p256"), "Hết Hạn Thử", subCA, person, "2022-01-01", "2023-01-01")
 	revoked = issue(key("revoked", "p256"), "Thu Hồi Thử", subCA, person, "2024-01-01", "2045-01-01")
 	stranger = issue(key("stranger", "p256"), "Người Lạ Thử", otherCA, person, "2024-01-01", "2045-01-01")
+	retired = issue(key("retired", "p256"), "Về Hưu Thử", subCA, person, "2024-01-01", "2045-01-01")
+	stolen = issue(key("stolen", "p256"), "Lộ Khóa Thử", subCA, person, "2024-01-01", "2045-01-01")
 	selfSigned = issue(key("self", "p256"), "Tự Ký Thử", nil, person, "2024-01-01", "2045-01-01")
 }
 
-// revocations is the list of the issuing CA: one certificate, revoked before
-// the test signatures were made.
+// revocations is the list of the issuing CA: one certificate revoked before the
+// test signatures were made, two after.
 func revocations() []byte {
 	der, err := x509.CreateRevocationList(nil, &x509.RevocationList{
-		Number: big.NewInt(1), ThisUpdate: day("2026-01-01"), NextUpdate: day("2049-01-01"),
-		RevokedCertificateEntries: []x509.RevocationListEntry{{SerialNumber: revoked.cert.SerialNumber, RevocationTime: day("2025-12-01")}},
+		Number: big.NewInt(1), ThisUpdate: day("2026-03-02"), NextUpdate: day("2049-01-01"),
+		RevokedCertificateEntries: []x509.RevocationListEntry{
+			{SerialNumber: revoked.cert.SerialNumber, RevocationTime: day("2025-12-01")},
+			{SerialNumber: retired.cert.SerialNumber, RevocationTime: day("2026-03-01"), ReasonCode: 5}, // cessation of operation
+			{SerialNumber: stolen.cert.SerialNumber, RevocationTime: day("2026-03-01"), ReasonCode: 1},  // key compromise
+		},
 	}, subCA.cert, subCA.key)
 	check(err)
 	return der

@@ -214,6 +214,9 @@ func signatures() {
 	// trust
 	put("expired", "at-signing", signed(with(ec, func(s *signing) { s.by = expired })))
 	put("revoked", "before-signing", signed(with(ec, func(s *signing) { s.by = revoked })))
+	put("good", "revoked-since", signed(with(ec, func(s *signing) { s.by = retired })))
+	put("revoked", "key-stolen-since", signed(with(ec, func(s *signing) { s.by = stolen })))
+	put("good", "key-stolen-since-timestamped", signed(with(pades, func(s *signing) { s.by = stolen })))
 	put("unknown-root", "root-in-the-signature", signed(with(ec, func(s *signing) {
 		s.by, s.certs = stranger, [][]byte{stranger.cert.Raw, otherCA.cert.Raw}
 	})))

@@ -132,14 +132,6 @@ func (t Trust) judge(cert *x509.Certificate, more []*x509.Certificate, crls []*x
 	if !t.set {
 		return standing{}
 	}
-	pool := x509.NewCertPool()
-	for _, c := range more {
-		pool.AddCert(c)
-	}
-	for _, c := range t.Intermediates {
-		pool.AddCert(c)
-	}
-	opts := x509.VerifyOptions{Roots: t.Roots, Intermediates: pool, CurrentTime: at, KeyUsages: []x509.ExtKeyUsage{usage}}
 	leaf := cert
 	if usage == x509.ExtKeyUsageAny && len(cert.UnhandledCriticalExtensions) > 0 {
 		// What is critical in a signing certificate (qualified statements and the
@@ -149,8 +141,8 @@ func (t Trust) judge(cert *x509.Certificate, more []*x509.Certificate, crls []*x
 		leaf = &c
 	}
 	all := append(slices.Clone(t.CRLs), crls...)
-	chains, err := leaf.Verify(opts)
-	if err != nil {
+	chains := t.chains(leaf, more, at, usage)
+	if len(chains) == 0 {
 		st := standing{problem: t.why(cert, append(slices.Clone(more), t.Intermediates...), at)}
 		// Revoked is said of an expired or unknown one too, where it is known.
 		for _, issuer := range append(append(slices.Clone(more), t.Intermediates...), t.roots...) {
@@ -160,7 +152,6 @@ func (t Trust) judge(cert *x509.Certificate, more []*x509.Certificate, crls []*x
 		}
 		return st
 	}
-	best := standing{revoked: true, problem: "revoked"}
 	for _, chain := range chains {
 		gone := false
 		for i := 0; i+1 < len(chain); i++ {
@@ -170,7 +161,7 @@ func (t Trust) judge(cert *x509.Certificate, more []*x509.Certificate, crls []*x
 			return standing{trusted: true}
 		}
 	}
-	return best
+	return standing{revoked: true, problem: "revoked"}
 }
 
 // Reasons of RFC 5280 for which a certificate is not believed before its

@@ -127,6 +127,7 @@ func firstOf(a, b string) string {
 func (v *verifier) removed(add func(field)) {
 	const step, overlap = 1 << 18, 64
 	key := []byte("/ByteRange")
+	tried := 0
 	for off := int64(0); off < v.size; off += step {
 		b, err := v.bytes(off, step+overlap)
 		if err != nil {
@@ -138,6 +139,9 @@ func (v *verifier) removed(add func(field)) {
 				break
 			}
 			i += j + len(key)
+			if tried++; tried > 4*maxSignatures {
+				return
+			}
 			sig, ok := v.around(off + int64(i))
 			if !ok {
 				continue
@@ -256,6 +260,15 @@ func (v *verifier) examine(s *found) {
 	d.Intact = rangeErr == nil && err == nil
 }
 
+// signerName is whom the certificate names: the person, or the organisation
+// where none is.
+func signerName(c *x509.Certificate) string {
+	if c.Subject.CommonName == "" && len(c.Subject.Organization) > 0 {
+		return c.Subject.Organization[0]
+	}
+	return c.Subject.CommonName
+}
+
 // certification is the permission a certifying signature states.
 func (v *verifier) certification(sig dict) int64 {
 	if v.last == nil {
@@ -319,7 +332,7 @@ func (v *verifier) cryptography(s *found, raw []byte, sub name, ranged bool) err
 	known := append(slices.Clone(v.trust.Intermediates), v.store()...)
 	cert := c.certificate(known)
 	if cert != nil {
-		d.Signer = cert.Subject.CommonName
+		d.Signer = signerName(cert)
 	}
 	if t := c.signingTime(); !t.IsZero() {
 		d.SignedAt = t
@@ -427,7 +440,7 @@ func (c *cms) archivedCRLs() (out []*x509.RevocationList) {
 
 // believe asks the trust folder about the signer.
 func (v *verifier) believe(s *found, cert *x509.Certificate, certs []*x509.Certificate, crls []*x509.RevocationList, when time.Time, late bool, usage x509.ExtKeyUsage) {
-	st := v.trust.judge(cert, certs, crls, when, late, usage)
+	st := v.trust.judge(cert, certs, append(crls, v.storedCRLs()...), when, late, usage)
 	s.verdict.Trusted, s.verdict.Revoked = st.trusted, st.revoked
 	s.verdict.Problem = firstOf(s.verdict.Problem, st.problem)
 }
@@ -453,6 +466,27 @@ func (v *verifier) store() []*x509.Certificate {
 		}
 	}
 	return v.dss
+}
+
+// storedCRLs are the lists of the security store.
+func (v *verifier) storedCRLs() (out []*x509.RevocationList) {
+	if v.last == nil {
+		return nil
+	}
+	for _, r := range v.last.array(v.last.dict(v.last.root().get("DSS")).get("CRLs")) {
+		s, ok := v.last.resolve(r).(stream)
+		if !ok || len(out) >= 20 {
+			continue
+		}
+		der, err := v.contents(s)
+		if err != nil {
+			continue
+		}
+		if l, err := x509.ParseRevocationList(der); err == nil {
+			out = append(out, l)
+		}
+	}
+	return out
 }
 
 // contents returns the data of a small stream.
@@ -484,7 +518,7 @@ func (v *verifier) bareRSA(s *found, raw []byte, ranged bool) error {
 	if len(certs) == 0 {
 		return errNoSigner
 	}
-	s.verdict.Signer = certs[0].Subject.CommonName
+	s.verdict.Signer = signerName(certs[0])
 	if !ranged {
 		return errRange
 	}
