@@ -44,6 +44,7 @@ var (
 		dossier.Manager: ReachSubtree, dossier.Officer: ReachSubtree, dossier.Admin: ReachSubtree, dossier.System: ReachSubtree}}
 	anyRole = Access{Roles: map[dossier.Role]Reach{dossier.Clerk: ReachAny, dossier.Operator: ReachAny,
 		dossier.Manager: ReachAny, dossier.Officer: ReachAny, dossier.Admin: ReachAny, dossier.System: ReachAny}}
+	mayReuse = Access{Roles: map[dossier.Role]Reach{dossier.Clerk: ReachAny, dossier.Operator: ReachAny}}
 	mayFeed  = Access{Roles: map[dossier.Role]Reach{dossier.System: ReachAny}}
 	mayWatch = Access{Roles: map[dossier.Role]Reach{dossier.Admin: ReachAny, dossier.System: ReachAny}}
 )

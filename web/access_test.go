@@ -131,7 +131,10 @@ func TestAccessMatrix(t *testing.T) {
 		"POST /api/v1/import/{kind}": func(dossier.UnitCode) *http.Request {
 			return h.request("POST", "/api/v1/import/units", "", strings.NewReader("code,name\n"))
 		},
-		"GET /api/v1/units":                get("/api/v1/units"),
+		"GET /api/v1/units": get("/api/v1/units"),
+		"GET /api/v1/reusable": func(dossier.UnitCode) *http.Request {
+			return h.request("GET", "/api/v1/reusable", "", nil, "Sohoa-Owner-Id", "012345678901")
+		},
 		"GET /metrics":                     get("/metrics"),
 		"GET /{$}":                         get("/?unit={unit}&period=2024&structure_as_of=2024-06-30"),
 		"GET /report.xlsx":                 get("/report.xlsx?unit={unit}&period=2024&structure_as_of=2024-06-30"),

@@ -217,6 +217,16 @@ func TestReuse(t *testing.T) {
 		return h.do(h.request("PUT", paths+code("H51.10", 1)+"/documents?kind=component&reuses="+d.ID, h.token(dossier.Clerk, "H51.10"), http.NoBody,
 			"Sohoa-Owner-Id", owner, "Prefer", "wait=30"))
 	}
+	list := h.get("/api/v1/reusable", h.token(dossier.Clerk, "H51.10"), "Sohoa-Owner-Id", "012345678901")
+	var offered []struct{ ID, Unit string }
+	if list.json(t, &offered); len(offered) != 1 || offered[0].ID != d.ID || offered[0].Unit != "H51.11" {
+		t.Errorf("offered: %s", list.body)
+	}
+	list = h.get("/api/v1/reusable", h.token(dossier.Clerk, "H51.10"), "Sohoa-Owner-Id", "012345678902")
+	if string(bytes.TrimSpace(list.body)) != "[]" {
+		t.Errorf("offered to another: %s", list.body)
+	}
+	wantProblem(t, h.get("/api/v1/reusable", h.token(dossier.Clerk, "H51.10"), "Sohoa-Owner-Id", "1"), 400, "bad-value")
 	wantProblem(t, reuse(""), 403, "out-of-scope")
 	wantProblem(t, reuse("999999999999"), 403, "out-of-scope")
 	var d2 documentBody

@@ -105,7 +105,12 @@ func drawMonths(months [12]tally.Rate, f tally.Figure, l string) template.HTML {
 	if last.m == 11 {
 		fmt.Fprintf(&b, `<text class="ch-mark" x="%.1f" y="%.1f">%s %%</text>`, x(11)+10, labelY, last.p.Format(l))
 	} else {
-		fmt.Fprintf(&b, `<text class="ch-mark" x="%.1f" y="%.1f" text-anchor="middle">%s %%</text>`, x(last.m), y(last.p)-10, last.p.Format(l))
+		// Above its point, unless the target's line would run through it.
+		at := y(last.p) - 10
+		if ty := y(f.Target); f.HasTarget && ty < y(last.p) && ty > at-16 {
+			at = y(last.p) + 20
+		}
+		fmt.Fprintf(&b, `<text class="ch-mark" x="%.1f" y="%.1f" text-anchor="middle">%s %%</text>`, x(last.m), at, last.p.Format(l))
 	}
 	b.WriteString(`</svg>`)
 	return template.HTML(b.String()) // every text in it is escaped or a number

@@ -144,7 +144,7 @@ func newHouse(t *testing.T, s setup) *house {
 		Tool: "sohoa test", Now: time.Now, Log: zerolog.Nop()})
 
 	h.register()
-	o := web.Options{Pipeline: h.pipeline, Register: h.ledger, Source: h.ledger, Tokens: h.ledger, Lister: lister{h.ledger},
+	o := web.Options{Pipeline: h.pipeline, Register: h.ledger, Source: h.ledger, Tokens: h.ledger, Lister: lister{h.ledger}, Owners: h.ledger,
 		Accounts: h.ledger, SessionStore: h.ledger.Sessions(), Inbox: inbox{h.ledger}, Ready: h.ledger.Ready, Log: log, Version: "test",
 		MaxBody:     8 << 20,
 		Unavailable: func(err error) bool { return errors.Is(err, storage.ErrUnavailable) },
@@ -182,6 +182,13 @@ func newHouse(t *testing.T, s setup) *house {
 		h.start()
 	}
 	t.Cleanup(func() {
+		if t.Failed() {
+			for line := range strings.Lines(h.log.String()) {
+				if !strings.Contains(line, `"level":"info"`) {
+					t.Log(line)
+				}
+			}
+		}
 		h.Server.Close()
 		stop()
 		wg.Wait()

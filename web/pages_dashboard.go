@@ -283,8 +283,8 @@ func previous(p dossier.Period) (dossier.Period, bool) {
 func rowViews(t tally.Table, v url.Values, sort, l string, who grant) ([]string, []rowView) {
 	var heads []string
 	for _, id := range shown {
-		if i, ok := tally.Find(id, t.Query.Version); ok {
-			heads = append(heads, i.Name.In(l))
+		if _, ok := tally.Find(id, t.Query.Version); ok {
+			heads = append(heads, say(l, "head-"+id))
 		}
 	}
 	view := func(r tally.TableRow, unit dossier.UnitCode) rowView {
@@ -300,11 +300,8 @@ func rowViews(t tally.Table, v url.Values, sort, l string, who grant) ([]string,
 			if f.Numerator > 0 && unit != "" {
 				c.Href = link("/list", uq, "indicator", id, "side", "counted")
 			}
-			if met, ok := f.Met(); ok {
+			if met, _ := f.Met(); met {
 				c.Sign = &sign{"✓", "ok", say(l, "met")}
-				if !met {
-					c.Sign = &sign{"✗", "no", say(l, "not-met")}
-				}
 			}
 			if n == 0 {
 				x.gap, x.rate = f.Gap(), f.Rate

@@ -27,7 +27,7 @@ type stationBody struct {
 }
 
 // stationWords are what the station's script says.
-var stationWords = []string{"digest", "sending", "checking", "pages", "again", "lost", "busy", "rescan", "kept", "see"}
+var stationWords = []string{"digest", "sending", "checking", "pages", "again", "lost", "busy", "rescan", "kept", "see", "reuse", "reused", "none", "signed", "valid-to", "digitised"}
 
 func (s *server) stationPage(w http.ResponseWriter, r *http.Request) error {
 	ctx, l := r.Context(), lang(r)

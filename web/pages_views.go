@@ -133,6 +133,7 @@ type fact struct {
 // paperView is a document in a list.
 type paperView struct {
 	ID, Name, Kind, Pages, DPI, State, Sign, Class, ReceivedAt string
+	Replaceable                                                bool
 }
 
 // standingSign says where a document stands: a sign, its class and words.
@@ -170,6 +171,7 @@ func paperOf(st dossier.Standing, l string) paperView {
 		Name: paperName(in.Slip, l)}
 	p.Sign, p.Class, p.State = standingSign(st, l)
 	if st.Record != nil {
+		p.Replaceable = st.State == dossier.Stored && st.ReplacedBy == "" && !st.Deleted
 		p.Pages = strconv.Itoa(st.Record.Verdict.Pages)
 		if d := st.Record.Verdict.MinDPI; d > 0 {
 			p.DPI = strconv.Itoa(d)

@@ -118,7 +118,7 @@ func (s *server) send(ctx context.Context, slip dossier.Slip, in *SendInput) (*s
 		return nil, badValue("Sohoa-Number")
 	}
 	if slip.Reuses != "" {
-		if err := s.mayReuse(ctx, slip); err != nil {
+		if err := s.checkReuse(ctx, slip); err != nil {
 			return nil, err
 		}
 	}
@@ -205,9 +205,9 @@ func (c *counting) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// mayReuse: a paper may be taken over from where the actor can see it, or when
+// checkReuse: a paper may be taken over from where the actor can see it, or when
 // it is the same owner's.
-func (s *server) mayReuse(ctx context.Context, slip dossier.Slip) error {
+func (s *server) checkReuse(ctx context.Context, slip dossier.Slip) error {
 	src, err := s.Pipeline.Standing(ctx, slip.Reuses)
 	if err != nil {
 		return err

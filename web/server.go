@@ -82,6 +82,7 @@ func newServer(o Options) *server {
 	s.routePapers()
 	s.routeFigures()
 	s.routeRegister()
+	s.routeReuse()
 	if err := s.routePages(); err != nil {
 		panic(err) // what is embedded does not parse: no test has passed
 	}

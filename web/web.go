@@ -101,6 +101,7 @@ type Options struct {
 	Tokens   Tokens
 	Importer Importer
 	Lister   Lister
+	Owners   Owners
 	Targets  func(context.Context) (tally.Targets, error)
 	// Imported returns the appendix's rows that come from elsewhere.
 	Imported func(ctx context.Context, period string) (map[int]string, error)

@@ -37,9 +37,8 @@
     const sign = part("span", "sign soft", li, "◔");
     const mid = part("span", "", li);
     part("span", "name", mid, name);
-    part("br", "", mid);
     const what = part("span", "what", mid);
-    const end = part("span", "small nowrap", li);
+    const end = part("span", "end", li);
     list.prepend(li);
     return {
       li, end,
@@ -65,11 +64,13 @@
       const x = new XMLHttpRequest();
       const q = new URLSearchParams({ kind: job.kind });
       if (job.replaces) q.set("replaces", job.replaces);
+      if (job.reuses) q.set("reuses", job.reuses);
       x.open("PUT", url + "?" + q);
       x.setRequestHeader("Prefer", "wait=20");
       x.setRequestHeader("Content-Type", "application/octet-stream");
-      x.setRequestHeader("Content-Disposition", "attachment; filename*=UTF-8''" + encodeURIComponent(job.file.name).replace(/['()*]/g, (c) => "%" + c.charCodeAt(0).toString(16)));
+      if (!job.reuses) x.setRequestHeader("Content-Disposition", "attachment; filename*=UTF-8''" + encodeURIComponent(job.file.name).replace(/['()*]/g, (c) => "%" + c.charCodeAt(0).toString(16)));
       if (sum) x.setRequestHeader("Content-Digest", sum);
+      if (ownerID()) x.setRequestHeader("Sohoa-Owner-Id", ownerID());
       x.upload.onprogress = (e) => { if (e.lengthComputable) row.bar(e.loaded, e.total); };
       x.upload.onload = () => { row.end.textContent = ""; row.show("◔", "soft", say("checking")); };
       x.onload = () => done(x);
@@ -78,6 +79,9 @@
     });
   }
 
+  const owner = document.getElementById("owner");
+  const ownerID = () => (owner.checkValidity() ? owner.value.trim() : "");
+
   const body = (text) => { try { return JSON.parse(text); } catch { return {}; } };
   const message = (p) => (english ? p.message_en : p.message_vi) || p.title || "";
 
@@ -85,7 +89,7 @@
     const row = job.row;
     row.show("◔", "soft", say("digest"));
     let sum = "";
-    try { sum = await digest(job.file); } catch { /* the server hashes in any case */ }
+    try { if (!job.reuses) sum = await digest(job.file); } catch { /* the server hashes in any case */ }
     for (let tries = 0; ; tries++) {
       const x = await put(job, row, sum);
       row.end.textContent = "";
@@ -112,13 +116,24 @@
     job.row.show("◔", "soft", say("kept"));
   }
 
+  // What the dossier still lacks, as the server sees it now.
+  async function refresh() {
+    try {
+      const r = await fetch(location.pathname + "?code=" + encodeURIComponent(station.dataset.code));
+      const fresh = new DOMParser().parseFromString(await r.text(), "text/html").getElementById("lacks");
+      if (r.ok && fresh) document.getElementById("lacks").replaceChildren(...fresh.childNodes);
+    } catch { /* the next verdict asks again */ }
+  }
+
   function verdict(job, status, d) {
     const row = job.row;
     if (status === 200 || status === 201) {
       const v = d.verdict || {};
       const flags = (v.findings || []).map((f) => (f.page ? (english ? "page " : "trang ") + f.page + ": " : "") + (words["flag " + f.code] || f.code));
       const dpi = v.min_dpi ? ", " + v.min_dpi + " dpi" : "";
-      const facts = v.pages + " " + say("pages") + dpi + (status === 200 ? " · " + say("again") : "");
+      if (job.replaced) job.replaced.remove();
+      refresh();
+      const facts = v.pages + " " + say("pages") + dpi + (v.signed ? " · " + say("signed") : "") + (d.slip && d.slip.reuses ? " · " + say("reused") : "") + (status === 200 ? " · " + say("again") : "");
       row.show(flags.length ? "⚑" : "✔", flags.length ? "warn" : "ok", flags.length ? facts + " · " + flags.join(" ") : facts);
       const a = document.createElement("a");
       a.href = "/documents/" + d.id;
@@ -128,7 +143,7 @@
       img.onerror = () => img.remove();
       img.src = "/documents/" + d.id + "/pages/1?dpi=24";
       row.end.textContent = "";
-      row.end.append(img, " ", a);
+      row.end.append(img, a);
       return;
     }
     row.show("✘", "no", message(d));
@@ -152,14 +167,56 @@
     next();
   }
 
-  function take(zone, files) {
+  function take(zone, files, more) {
     const list = zone.parentElement.querySelector("ul.files");
     for (const file of files) {
-      waiting.push({ file, zone, kind: zone.dataset.kind, row: line(list, file.name) });
+      waiting.push({ file, zone, kind: zone.dataset.kind, row: line(list, file.name), ...more });
       next();
     }
     if (code) { code.focus(); code.select(); }
   }
+
+  // A better scan takes the place of the one in its line.
+  station.addEventListener("click", (e) => {
+    const b = e.target.closest("[data-replaces]");
+    if (!b) return;
+    const zone = b.closest("section").querySelector(".drop");
+    const pick = document.createElement("input");
+    pick.type = "file";
+    pick.accept = zone.querySelector("input").accept;
+    pick.onchange = () => take(zone, pick.files, { replaces: b.dataset.replaces, replaced: b.closest("li") });
+    pick.click();
+  });
+
+  // Papers of the same owner that are digitised already need no scanner.
+  const reusable = document.getElementById("reusable");
+  document.getElementById("owner-form").addEventListener("submit", async (e) => {
+    e.preventDefault();
+    reusable.replaceChildren();
+    if (!ownerID()) return owner.reportValidity();
+    let list;
+    try {
+      const r = await fetch("/api/v1/reusable", { headers: { "Sohoa-Owner-Id": ownerID() } });
+      list = await r.json();
+      if (!r.ok) { reusable.textContent = message(list); return; }
+    } catch { reusable.textContent = say("lost"); return; }
+    if (!list.length) { reusable.textContent = say("none"); return; }
+    const local = (d) => d.split("-").reverse().join("/");
+    for (const p of list) {
+      const li = document.createElement("li");
+      const text = document.createElement("span");
+      text.textContent = p.name + " · " + p.pages + " " + say("pages") + " · " + say("digitised") + " " + local(p.digitised_on) + (p.valid_to ? " · " + say("valid-to") + " " + local(p.valid_to) : "");
+      const b = document.createElement("button");
+      b.type = "button";
+      b.textContent = say("reuse");
+      b.onclick = () => {
+        li.remove();
+        take(zones[p.kind === "component" ? 0 : 1], [new File([], p.name)], { reuses: p.id });
+      };
+      li.append(text, b);
+      reusable.append(li);
+    }
+  });
 
   const zones = [...station.querySelectorAll(".drop")];
   for (const zone of zones) {
