@@ -103,7 +103,13 @@ func (l *Ledger) Work(ctx context.Context, o WorkOptions, handle func(ctx contex
 	o = o.withDefaults()
 	work := func(ctx context.Context, job *rivertype.JobRow, id string) error {
 		o.Hook("work")
-		err := l.handle(ctx, id, handle)
+		var err error
+		if job.Attempt > o.MaxAttempts {
+			// Every try ended together with its process.
+			err = errDied
+		} else {
+			err = l.handle(ctx, id, handle)
+		}
 		if err == nil {
 			o.Hook("done")
 			return nil
@@ -197,6 +203,8 @@ func (l *Ledger) sweep(ctx context.Context) error {
 		return err
 	})
 }
+
+var errDied = errors.New("the process ended during every try")
 
 // shorten keeps a message to what a person reads.
 func shorten(s string) string {
