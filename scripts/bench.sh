@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Prints the figures of docs/benchmarks.md. Nothing is asserted.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+echo "== machine: $(nproc) cores, $(awk '/MemTotal/ {printf "%.0f GiB", $2/1048576}' /proc/meminfo), $(go version)"
+echo "== main job on the directory store"
+go build -o "$bin/bench-mainjob" ./internal/bench/mainjob
+"$bin/bench-mainjob" -sohoa "$bin/sohoa"
+echo "== normaliser and signatures"
+go test -run '^$' -bench . -benchtime 2s ./pipeline/pdf/...
+echo "== object stores"
+go test -run '^$' -bench . -benchtime 2s ./storage/disk ./storage/s3
+echo "== figures"
+go test -run '^$' -bench . -benchtime 2s ./tally
+echo "== ledger (SOHOA_BENCH_DOSSIERS=10000000 for ten million)"
+go test -run '^$' -bench . -benchtime 1x -timeout 3h ./storage/ledger
