@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"sync"
 )
 
 // profileInfo is what the rules ask of an ICC profile.
@@ -125,6 +126,12 @@ func xyzTag(x, y, z float64) []byte {
 	}
 	return b
 }
+
+// The profiles are always the same: computed and deflated once.
+var (
+	sRGBDeflated = sync.OnceValue(func() []byte { return deflated(sRGBProfile()) })
+	cmykDeflated = sync.OnceValue(func() []byte { return deflated(cmykProfile()) })
+)
 
 const profileRights = "No rights reserved: made by computation, free to use."
 

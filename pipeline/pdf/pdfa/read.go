@@ -64,7 +64,7 @@ func openFile(r io.ReaderAt, size int64) (*file, error) {
 	f.reset()
 	head := make([]byte, min(1024, size))
 	if _, err := r.ReadAt(head, 0); err != nil && err != io.EOF {
-		return nil, fmt.Errorf("reading the PDF: %w", err)
+		return nil, sourceError{fmt.Errorf("reading the PDF: %w", err)}
 	}
 	at := bytes.Index(head, []byte("%PDF-"))
 	if at < 0 {
