@@ -62,6 +62,8 @@ type verifier struct {
 	last *doc // the file as it is now, nil where its structure cannot be followed
 	sigs []*found
 	dss  []*x509.Certificate // nil: not looked at yet
+
+	resigned bool // see Report
 }
 
 // found is a signature with what is known of it.
@@ -555,7 +557,10 @@ func (v *verifier) bareRSA(s *found, raw []byte, ranged bool) error {
 // signature is changed after when any step behind it is not allowed.
 func (v *verifier) followUp() {
 	limit := markup // the strictest certification so far narrows it
-	type step struct{ level, allowed level }
+	type step struct {
+		level, allowed level
+		vouched        bool // by the signer of the next signature
+	}
 	var steps []step
 	for i, s := range v.sigs {
 		if s.end == 0 { // nothing is known to be covered
@@ -578,17 +583,22 @@ func (v *verifier) followUp() {
 			st.level = v.tail(s)
 		default:
 			if next.verdict.Intact && next.verdict.CoversRevision && !next.verdict.DocumentStamp {
-				st.allowed = limit // signed by whoever made the next signature
+				st.allowed, st.vouched = limit, true
 			}
 			st.level = v.between(s, next)
 		}
 		steps = append(steps, st)
 	}
 	changed := false
+	v.resigned = true
 	for i := len(steps) - 1; i >= 0; i-- {
-		changed = changed || steps[i].level > steps[i].allowed
+		if steps[i].level > steps[i].allowed {
+			changed = true
+			v.resigned = v.resigned && steps[i].vouched
+		}
 		v.sigs[i].verdict.ChangedAfter = changed
 	}
+	v.resigned = v.resigned && changed
 }
 
 func (v *verifier) between(a, b *found) level {
@@ -760,7 +770,7 @@ func unknowable(problem string) bool {
 
 // report sums up.
 func (v *verifier) report() Report {
-	rep := Report{Signed: len(v.sigs) > 0}
+	rep := Report{Signed: len(v.sigs) > 0, Resigned: v.resigned}
 	people, good := 0, true
 	for _, s := range v.sigs {
 		d := s.verdict

@@ -174,6 +174,28 @@ func TestDetails(t *testing.T) {
 	}
 }
 
+// A change that the next signer signed is told from one that nobody did.
+func TestResigned(t *testing.T) {
+	want := map[string]bool{"shadow-then-signed": true, "certified-1-then-signed": true, "certified-2-note-then-signed": true}
+	files, err := filepath.Glob(filepath.Join(folder(t), "*", "*.pdf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, f := range files {
+		name := strings.TrimSuffix(filepath.Base(f), ".pdf")
+		if want[name] {
+			seen++
+		}
+		if rep := verify(t, f, trust(t)); rep.Resigned != want[name] {
+			t.Errorf("%s: resigned %v", name, rep.Resigned)
+		}
+	}
+	if seen != len(want) {
+		t.Errorf("%d of the files are there, want %d", seen, len(want))
+	}
+}
+
 // An error of the reader or of the context is no verdict.
 func TestFaults(t *testing.T) {
 	path := filepath.Join(folder(t), "good", "ec.pdf")
