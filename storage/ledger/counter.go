@@ -68,8 +68,8 @@ func (l *Ledger) addSeries(ctx context.Context, names []tally.Series) error {
 			}
 		}
 		for _, n := range names {
-			if _, err := t.Exec(ctx, `INSERT INTO series (name, slot)
-				SELECT $1, COALESCE(MAX(slot) + 1, 0) FROM series
+			if _, err := t.Exec(ctx, `INSERT INTO series (name, slot, filled)
+				SELECT $1, COALESCE(MAX(slot) + 1, 0), 0 FROM series
 				WHERE NOT EXISTS (SELECT 1 FROM series WHERE name = $2)
 				HAVING COALESCE(MAX(slot) + 1, 0) < $3 AND NOT EXISTS (SELECT 1 FROM series WHERE name = $4)`,
 				string(n), string(n), slots, string(n)); err != nil {
@@ -88,6 +88,33 @@ func (l *Ledger) addSeries(ctx context.Context, names []tally.Series) error {
 		if _, ok := l.series.known(n); !ok {
 			return fmt.Errorf("ledger: no columns left for series %q: a migration must add some", n)
 		}
+	}
+	return nil
+}
+
+// migrateSeries gives columns to what this program counts and the one before it
+// did not, and fills them from the dossiers that are there. Should it be broken
+// off, it is done again: the columns are noted as filled only afterwards.
+func (l *Ledger) migrateSeries(ctx context.Context) error {
+	if err := l.addSeries(ctx, tally.AllSeries()); err != nil {
+		return err
+	}
+	var unfilled int
+	if err := l.write.QueryRowContext(ctx, `SELECT COUNT(*) FROM series WHERE filled = 0`).Scan(&unfilled); err != nil {
+		return fmt.Errorf("read the series: %w", err)
+	}
+	if unfilled == 0 {
+		return nil
+	}
+	l.log.Info().Int("series", unfilled).Msg("counting what was not counted before")
+	if err := l.Refill(ctx); err != nil {
+		return err
+	}
+	if err := l.update(ctx, func(ctx context.Context, t *tx) error {
+		_, err := t.Exec(ctx, `UPDATE series SET filled = 1 WHERE filled = 0`)
+		return err
+	}); err != nil {
+		return fmt.Errorf("note the series as filled: %w", err)
 	}
 	return nil
 }
@@ -319,48 +346,41 @@ func (l *Ledger) sums(ctx context.Context, units []dossier.UnitCode, series []ta
 	if len(units) == 0 {
 		return nil, nil
 	}
+	// Each run of rows is a select of its own, in the order of the key: an OR
+	// would make the databases read more of it than the runs, or sort.
 	var text strings.Builder
-	text.WriteString("SELECT unit")
-	if byMonth {
-		text.WriteString(", CASE WHEN period > 999999 THEN period / 100 ELSE period END AS month")
-	}
-	for _, c := range cols {
-		fmt.Fprintf(&text, ", COALESCE(SUM(n%d), 0), COALESCE(SUM(d%d), 0)", c, c)
-	}
 	var args []any
-	var ranges []string
-	for _, s := range spans {
-		ranges = append(ranges, fmt.Sprintf("period BETWEEN $%d AND $%d", len(args)+1, len(args)+2))
-		args = append(args, s.from, s.to)
-	}
-	// Each run of rows is a select of its own: an OR would make the databases
-	// scan more of the index than the runs.
-	unitsIn, unitArgs := in("unit", len(args)+1, units)
-	text.WriteString(" FROM (")
-	for i, r := range ranges {
+	unitsIn, unitArgs := in("unit", 1+2*len(spans), units)
+	for i, s := range spans {
 		if i > 0 {
 			text.WriteString(" UNION ALL ")
 		}
-		text.WriteString("SELECT unit, period")
-		for _, c := range cols {
-			fmt.Fprintf(&text, ", n%d, d%d", c, c)
+		text.WriteString("SELECT unit")
+		if byMonth {
+			text.WriteString(", CASE WHEN period > 999999 THEN period / 100 ELSE period END")
+		} else {
+			text.WriteString(", 0")
 		}
-		text.WriteString(" FROM counter WHERE " + unitsIn + " AND " + r)
-	}
-	text.WriteString(") AS runs GROUP BY unit")
-	if byMonth {
-		text.WriteString(", month")
+		for _, c := range cols {
+			fmt.Fprintf(&text, ", COALESCE(SUM(n%d), 0), COALESCE(SUM(d%d), 0)", c, c)
+		}
+		fmt.Fprintf(&text, " FROM counter WHERE %s AND period BETWEEN $%d AND $%d GROUP BY unit", unitsIn, len(args)+1, len(args)+2)
+		if byMonth {
+			text.WriteString(", CASE WHEN period > 999999 THEN period / 100 ELSE period END")
+		}
+		args = append(args, s.from, s.to)
 	}
 	args = append(args, unitArgs...)
 
-	var out []tally.Cell
-	values := make([]int64, 2*len(cols))
-	var unit dossier.UnitCode
-	var month int64
-	dest := []any{&unit}
-	if byMonth {
-		dest = append(dest, &month)
+	type key struct {
+		unit  dossier.UnitCode
+		month int64
 	}
+	sums := map[key][]int64{}
+	var order []key
+	values := make([]int64, 2*len(cols))
+	var k key
+	dest := []any{&k.unit, &k.month}
 	for i := range values {
 		dest = append(dest, &values[i])
 	}
@@ -368,19 +388,31 @@ func (l *Ledger) sums(ctx context.Context, units []dossier.UnitCode, series []ta
 		if err := r.Scan(dest...); err != nil {
 			return err
 		}
-		for i, s := range names {
-			if n, d := values[2*i], values[2*i+1]; n != 0 || d != 0 {
-				c := tally.Cell{Unit: unit, Series: s, Numerator: n, Denominator: d}
-				if byMonth {
-					c.Day = dossier.Date(month*100 + 1)
-				}
-				out = append(out, c)
-			}
+		sum := sums[k]
+		if sum == nil {
+			sum = make([]int64, len(values))
+			sums[k] = sum
+			order = append(order, k)
+		}
+		for i, v := range values {
+			sum[i] += v
 		}
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("sum the counters: %w", err)
+	}
+	var out []tally.Cell
+	for _, k := range order {
+		for i, s := range names {
+			if n, d := sums[k][2*i], sums[k][2*i+1]; n != 0 || d != 0 {
+				c := tally.Cell{Unit: k.unit, Series: s, Numerator: n, Denominator: d}
+				if byMonth {
+					c.Day = dossier.Date(k.month*100 + 1)
+				}
+				out = append(out, c)
+			}
+		}
 	}
 	return out, nil
 }

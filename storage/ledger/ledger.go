@@ -20,8 +20,6 @@ import (
 	"github.com/pressly/goose/v3/lock"
 	"github.com/rs/zerolog"
 	"modernc.org/sqlite"
-
-	"sohoa/tally"
 )
 
 //go:embed migrations
@@ -197,7 +195,7 @@ func (l *Ledger) Migrate(ctx context.Context) error {
 	if err := l.queue.migrate(ctx); err != nil {
 		return fmt.Errorf("migrate the queue: %w", err)
 	}
-	return l.addSeries(ctx, tally.AllSeries())
+	return l.migrateSeries(ctx)
 }
 
 // querier is what reading needs; *sql.DB, *sql.Conn and *sql.Tx have it.

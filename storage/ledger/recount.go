@@ -38,7 +38,7 @@ func (l *Ledger) Recount(ctx context.Context, report func(diff tally.Cell)) erro
 			if err != nil {
 				return err
 			}
-			for _, c := range tally.Diff(cells, have) {
+			for _, c := range tally.Diff(withRollUps(cells), have) {
 				report(c)
 			}
 		}
@@ -46,6 +46,42 @@ func (l *Ledger) Recount(ctx context.Context, report func(diff tally.Cell)) erro
 	})
 	if err != nil {
 		return fmt.Errorf("recount: %w", err)
+	}
+	return nil
+}
+
+// Refill computes every counter anew and writes it, a unit a transaction, during
+// which nobody else writes. Migrate calls it when this program counts something
+// that the one before it did not; and it is how counters are mended that a
+// recount found wrong.
+func (l *Ledger) Refill(ctx context.Context) error {
+	units, err := countingUnits(ctx, l.read)
+	if err != nil {
+		return fmt.Errorf("refill the counters: %w", err)
+	}
+	for _, u := range units {
+		err := l.update(ctx, func(ctx context.Context, t *tx) error {
+			if t.pgx != nil {
+				if _, err := t.Exec(ctx, `LOCK TABLE procedure, dossier, result, document IN SHARE MODE`); err != nil {
+					return err
+				}
+			}
+			procedures, err := allProcedures(ctx, t)
+			if err != nil {
+				return err
+			}
+			cells, err := recountUnit(ctx, t, u, procedures)
+			if err != nil {
+				return err
+			}
+			if _, err := t.Exec(ctx, `DELETE FROM counter WHERE unit = $1`, string(u)); err != nil {
+				return err
+			}
+			return t.add(ctx, cells)
+		})
+		if err != nil {
+			return fmt.Errorf("refill the counters: %w", err)
+		}
 	}
 	return nil
 }
@@ -116,18 +152,27 @@ func countingUnits(ctx context.Context, q querier) ([]dossier.UnitCode, error) {
 	return slices.Compact(out), nil
 }
 
+// withRollUps adds to the cells of days those of their months and years.
+func withRollUps(days []tally.Cell) []tally.Cell {
+	cells := slices.Clone(days)
+	for _, c := range days {
+		month, year := c, c
+		month.Day = dossier.Date(monthOf(c.Day) * 100)
+		year.Day = dossier.Date(yearOf(c.Day) * 10000)
+		cells = append(cells, month, year)
+	}
+	return tally.Sum(cells)
+}
+
+// recountUnit computes the cells of a unit's days from its dossiers, results and
+// their documents.
 func recountUnit(ctx context.Context, q querier, unit dossier.UnitCode, procedures truth) ([]tally.Cell, error) {
 	var cells []tally.Cell
+	compact := 1 << 16
 	take := func(more []tally.Cell) {
-		for _, c := range more {
-			cells = append(cells, c)
-			c.Day = dossier.Date(monthOf(c.Day) * 100)
-			cells = append(cells, c)
-			c.Day = dossier.Date(yearOf(c.Day) * 10000)
-			cells = append(cells, c)
-		}
-		if len(cells) > 1<<18 {
-			cells = slices.Clip(tally.Sum(cells))
+		if cells = append(cells, more...); len(cells) > compact {
+			cells = tally.Sum(cells)
+			compact = max(compact, 2*len(cells))
 		}
 	}
 	at := listPlace{unit: unit, day: -1}

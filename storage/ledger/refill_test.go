@@ -1,0 +1,49 @@
+package ledger
+
+import (
+	"testing"
+
+	"sohoa/dossier"
+	"sohoa/tally"
+)
+
+// TestRefill: what was counted wrongly, or not at all by the program before this
+// one, is right after Refill and after Migrate.
+func TestRefill(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		l := open(t, dsn, Options{})
+		province(t, l)
+		one, two := registered(1, "H51.04"), registered(2, "H51.05")
+		got[Outcome](t)(l.ImportDossiers(t.Context(), []dossier.Registered{one, two}))
+		got[Outcome](t)(l.ImportResults(t.Context(), []dossier.Result{{Number: "1", Unit: "H51.05", AuthorityLevel: dossier.District, IssuedOn: 20190102}}))
+		store(t, l, dossier.Slip{Kind: dossier.Component, Dossier: one.Code, Unit: one.Unit}, false)
+		store(t, l, dossier.Slip{Kind: dossier.ResultKind, Dossier: one.Code, Unit: one.Unit}, true)
+		sound(t, l)
+		for name, harm := range map[string]string{
+			"a row is gone":      `DELETE FROM counter WHERE unit = 'H51.05'`,
+			"a month is off":     `UPDATE counter SET n0 = COALESCE(n0, 0) + 1 WHERE period = 202408`,
+			"a row too many":     `INSERT INTO counter (unit, period, d1) VALUES ('H51', 20240101, 7)`,
+			"a series is new":    `UPDATE counter SET n2 = NULL, d2 = NULL`,
+			"another dossier is": `UPDATE dossier SET unit = 'H51' WHERE unit = 'H51.04'`,
+		} {
+			if _, err := l.write.ExecContext(t.Context(), harm); err != nil {
+				t.Fatal(err)
+			}
+			found := 0
+			must(t, l.Recount(t.Context(), func(tally.Cell) { found++ }))
+			if found == 0 {
+				t.Errorf("%s: the recount finds nothing", name)
+			}
+			if name == "a series is new" {
+				if _, err := l.write.ExecContext(t.Context(), `UPDATE series SET filled = 0 WHERE slot = 2`); err != nil {
+					t.Fatal(err)
+				}
+				must(t, l.Migrate(t.Context()))
+			} else {
+				must(t, l.Refill(t.Context()))
+			}
+			sound(t, l)
+		}
+		wantRate(t, l, "4.2", 1, 2)
+	})
+}
