@@ -180,8 +180,7 @@ func TestKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.ledger.ImportUnits(t.Context(), []dossier.Unit{{Code: "H51", Name: "Tỉnh", Level: dossier.Province},
-		{Code: "H51.04", Name: "Sở", Level: dossier.Department, Parent: "H51"}}); err != nil {
+	if err := units(h.ledger); err != nil {
 		t.Fatal(err)
 	}
 	h.close()

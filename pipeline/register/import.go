@@ -137,12 +137,9 @@ func run[T any](im *importer, lines Lines[T], unknown []*dossier.RowError, heade
 	for _, e := range unknown {
 		im.note(e)
 	}
-	var last map[string]int
-	if key != nil {
-		var err error
-		if last, err = repeated(im.ctx, lines, key); err != nil {
-			return im.headerErrors(err)
-		}
+	last, err := repeated(im.ctx, lines, key)
+	if err != nil {
+		return im.headerErrors(err)
 	}
 	batch := make([]Line[T], 0, min(size, BatchSize))
 	badRow := 0
@@ -193,7 +190,7 @@ func run[T any](im *importer, lines Lines[T], unknown []*dossier.RowError, heade
 }
 
 // repeated returns, for the keys that more than one good row has, the last of
-// these rows. It reads the lines once, and again only where a key may be there
+// these rows; none where key is nil. It reads the lines once, and again only where a key may be there
 // twice; what it holds meanwhile is a bit set, not the keys.
 func repeated[T any](ctx context.Context, lines Lines[T], key func(T) string) (map[string]int, error) {
 	const bits = 1 << 27 // 16 MiB: at ten million rows one key in 200 is looked at twice
@@ -215,6 +212,9 @@ func repeated[T any](ctx context.Context, lines Lines[T], key func(T) string) (m
 		}
 		if err != nil { // also a file that proves to be no table: nothing of it goes in
 			return nil, err
+		}
+		if key == nil {
+			continue
 		}
 		if set == nil {
 			set = make([]uint64, bits/64)

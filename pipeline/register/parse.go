@@ -195,6 +195,15 @@ func (c *cells) instant(column string) time.Time {
 	if v == "" {
 		return time.Time{}
 	}
+	slashed := strings.Contains(v, "/")
+	if slashed && !c.monthFirst[column] {
+		c.monthFirst[column] = monthBeforeDay(v)
+	}
+	if slashed && c.monthFirst[column] {
+		c.refuse(column, "Cột này viết tháng trước ngày (kiểu Mỹ) nên không chắc chắn. Hãy định dạng cột là 2024-08-30 rồi lưu lại.",
+			"The column has months before days (American), which is not safe to read. Format it as 2024-08-30 and save again.")
+		return time.Time{}
+	}
 	t, err := ParseInstant(v)
 	if err == nil && (t.Year() < 1900 || t.Year() > 2199) {
 		err = fmt.Errorf("a year out of range")
@@ -205,6 +214,16 @@ func (c *cells) instant(column string) time.Time {
 		return time.Time{}
 	}
 	return t
+}
+
+// monthBeforeDay: 8/30/2024, which can be nothing else.
+func monthBeforeDay(v string) bool {
+	day, _, _ := strings.Cut(v, " ")
+	if _, err := time.Parse("2/1/2006", day); err == nil {
+		return false
+	}
+	_, err := time.Parse("1/2/2006", day)
+	return err == nil
 }
 
 // ParseInstant reads a day or a time as register files have them.

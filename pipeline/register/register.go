@@ -86,6 +86,11 @@ func read[T any](s *sheet.Sheet, m sheet.Mapping, columns []sheet.Column, parse 
 	if err != nil {
 		return nil, nil, err
 	}
+	// A sheet that went through an American spreadsheet program has months before
+	// days. One value that can be nothing else gives its column away; the others of
+	// the column are then not taken for days first. Who reads the lines twice, as
+	// imports do, knows it before the first row goes in.
+	monthFirst := map[string]bool{}
 	return func(yield func(Line[T], error) bool) {
 		for row, err := range s.Rows() {
 			var bad *dossier.RowError
@@ -95,7 +100,7 @@ func read[T any](s *sheet.Sheet, m sheet.Mapping, columns []sheet.Column, parse 
 				}
 				continue
 			}
-			c := &cells{file: s.Name(), row: row}
+			c := &cells{file: s.Name(), row: row, monthFirst: monthFirst}
 			v := parse(c)
 			if len(c.bad) == 0 {
 				if !yield(Line[T]{row.Number, v}, nil) {
@@ -117,6 +122,8 @@ type cells struct {
 	file string
 	row  sheet.Row
 	bad  []*dossier.RowError
+
+	monthFirst map[string]bool // columns, of the whole file
 }
 
 func (c *cells) refuse(column, vi, en string) {
@@ -163,11 +170,24 @@ func (c *cells) procedure(column string) dossier.ProcedureCode {
 	if v == "" {
 		return ""
 	}
-	p, err := dossier.ParseProcedureCode(v)
+	p, err := dossier.ParseProcedureCode(whole(v))
 	if err != nil {
 		c.refuse(column, "Không phải mã thủ tục: d.dddddd, ví dụ 1.004946.", "Not a procedure code: d.dddddd, such as 1.004946.")
 	}
 	return p
+}
+
+// whole gives a procedure code the zeros back that a spreadsheet program took
+// for the end of a number: 1.00492 is 1.004920, 1,004946 the same with a comma.
+func whole(v string) string {
+	s := strings.Replace(v, ",", ".", 1)
+	if len(s) >= 5 && len(s) < 8 && s[1] == '.' && strings.Trim(s[:1]+s[2:], "0123456789") == "" {
+		s += strings.Repeat("0", 8-len(s))
+	}
+	if len(s) == 8 {
+		return s
+	}
+	return v
 }
 
 func (c *cells) code(column string) dossier.Code {

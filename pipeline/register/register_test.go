@@ -1,6 +1,7 @@
 package register
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/xuri/excelize/v2"
 
 	"sohoa/dossier"
 	"sohoa/pipeline/sheet"
@@ -192,6 +195,68 @@ func TestBadCells(t *testing.T) {
 				t.Errorf("%s\ngot  %q\nwant %q", c.in, strings.Join(got, " "), c.want)
 			}
 		})
+	}
+}
+
+// What spreadsheet programs do to a file on its way.
+func TestThroughASpreadsheet(t *testing.T) {
+	b := newBook()
+	// Trailing zeros lost, comma for point.
+	sum, bad := imported(t, b, Procedures, "code;name;returns_document\n1.0049;A;1\n1,004946;B;0\n1.00492;C;1\n1.4;D;1\n")
+	for _, code := range []dossier.ProcedureCode{"1.004900", "1.004946", "1.004920"} {
+		if _, ok := b.procedures[code]; !ok {
+			t.Errorf("%s is not there: %+v", code, bad)
+		}
+	}
+	if sum.New != 3 || len(bad) != 1 || bad[0].Row != 5 {
+		t.Errorf("%+v %+v", sum, bad)
+	}
+	// Months before days: one value gives the column away, and then none of it is
+	// taken for something else, also not those before.
+	text := dossierHeader + "H51.04-240830-0001,H51.04,1.004946,1,8/5/2024,resolved,05/09/2024,\n" +
+		"H51.04-240830-0002,H51.04,1.004946,1,8/30/2024 9:15,resolved,13/09/2024,\n"
+	sum, bad = imported(t, b, Dossiers, text)
+	if sum.Bad != 2 || len(bad) != 2 || bad[0].Column != "received_at" || bad[1].Column != "received_at" || bad[0].Reason != bad[1].Reason {
+		t.Errorf("%+v %+v", sum, bad)
+	}
+
+	f := excelize.NewFile()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(f.SetCellValue("Sheet1", "A1", "DANH SÁCH KẾT QUẢ CÒN HIỆU LỰC"))
+	must(f.SetSheetRow("Sheet1", "A3", &[]any{"STT", "Số ký hiệu", "Mã đơn vị", "Cấp thẩm quyền", "Ngày ban hành", "Hiệu lực từ", "Hiệu lực đến", "Thu hồi", "Tên kết quả", "Ghi chú"}))
+	day, err := f.NewStyle(&excelize.Style{NumFmt: 14})
+	must(err)
+	must(f.SetSheetRow("Sheet1", "A4", &[]any{1, "12/QĐ-UBND", "h51", "Cấp tỉnh", 43831, "01/02/2020", nil, nil, "GiÊy phÐp x©y dùng nhµ ë", "x"}))
+	must(f.SetSheetRow("Sheet1", "A5", &[]any{2, 13, "H51", "Huyện", 43832, 43833, 45534, "x", "GiÊy chøng nhËn quyÒn sö dông ®Êt"}))
+	must(f.SetCellStyle("Sheet1", "E4", "E5", day))
+	must(f.SetCellStyle("Sheet1", "F5", "F5", day))
+	var buf bytes.Buffer
+	must(f.Write(&buf))
+	sum, bad = imported(t, b, Results, buf.String())
+	if sum.New != 2 || len(bad) != 0 {
+		t.Fatalf("%+v %+v", sum, bad)
+	}
+	for key, want := range map[string]dossier.Result{
+		"H51 12/QĐ-UBND": {Number: "12/QĐ-UBND", Unit: "H51", AuthorityLevel: dossier.Province, IssuedOn: 20200101, ValidFrom: 20200201, Name: "Giấy phép xây dựng nhà ở"},
+		"H51 13":         {Number: "13", Unit: "H51", AuthorityLevel: dossier.District, IssuedOn: 20200102, ValidFrom: 20200103, ValidTo: 20240830, Revoked: true, Name: "Giấy chứng nhận quyền sử dụng đất"},
+	} {
+		if b.results[key] != want {
+			t.Errorf("%s:\ngot  %+v\nwant %+v", key, b.results[key], want)
+		}
+	}
+	// The same with figures as workbooks keep them.
+	f = excelize.NewFile()
+	must(f.SetSheetRow("Sheet1", "A1", &[]any{"period", "unit", "indicator", "numerator", "denominator"}))
+	must(f.SetSheetRow("Sheet1", "A2", &[]any{"2024-08", "H51", 4.1, 12345678, 23456789}))
+	buf.Reset()
+	must(f.Write(&buf))
+	if sum, bad = imported(t, b, Portal, buf.String()); sum.New != 1 {
+		t.Errorf("%+v %+v", sum, bad)
 	}
 }
 

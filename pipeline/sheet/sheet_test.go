@@ -285,6 +285,25 @@ func TestXLSX(t *testing.T) {
 	}
 }
 
+func TestNumbersOfAWorkbook(t *testing.T) {
+	for in, want := range map[string]string{
+		"4.0999999999999996": "4.1", "1.0049459999999999": "1.004946", "1.2345678901234567E+15": "1234567890123456.8", "7.9E+10": "79000000000",
+		"079123456789": "079123456789", "0.10": "0.10", "H51.04-240830-0001": "H51.04-240830-0001", "12345678901234567890": "12345678901234567890", "1E5": "1E5",
+	} {
+		if got := shortest(in); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
+		}
+	}
+	for _, c := range []struct{ stored, shown, want string }{
+		{"45534", "08-30-24", "2024-08-30"}, {"45534.385416666664", "30/08/2024 09:15", "2024-08-30T09:15:00"}, {"45534", "45,534", "45534"},
+		{"12", "0012", "0012"}, {"79012345678", "7.90E+10", "79012345678"}, {"0.6882", "68.82%", "68.82%"}, {"1200", "1,200 VND", "1200"}, {"Giấy", "Giấy ", "Giấy "},
+	} {
+		if got := meant(c.stored, c.shown, false); got != c.want {
+			t.Errorf("%s shown %s: %s, want %s", c.stored, c.shown, got, c.want)
+		}
+	}
+}
+
 // The other way, for tests: NFC text to the old encodings.
 func toTCVN3(t testing.TB, s string) []byte {
 	t.Helper()

@@ -231,6 +231,7 @@ func (x *xlsxSource) records() iter.Seq2[record, error] {
 					if i < len(as) && as[i] != raw[i] {
 						raw[i] = meant(raw[i], as[i], x.date1904)
 					}
+					raw[i] = shortest(raw[i])
 				}
 				return nil
 			})
@@ -264,6 +265,19 @@ func meant(stored, shown string, date1904 bool) string {
 		return s
 	}
 	return stored
+}
+
+// shortest writes a number as a person typed it: a workbook keeps 4.1 as
+// 4.0999999999999996. Only what a workbook alone writes is touched.
+func shortest(s string) string {
+	if len(s) < 16 && !strings.Contains(s, "E+") && !strings.Contains(s, "E-") || !strings.ContainsAny(s, ".E") || strings.Trim(s, "0123456789.E+-") != "" {
+		return s
+	}
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil || math.Abs(v) >= 1e21 {
+		return s
+	}
+	return strconv.FormatFloat(v, 'f', -1, 64)
 }
 
 func digits(s string) bool {

@@ -1,0 +1,185 @@
+package backfill
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"sohoa/dossier"
+	"sohoa/internal/testneed"
+	"sohoa/pipeline/sheet"
+	"sohoa/storage/ledger"
+)
+
+// swallow is a door that keeps nothing.
+type swallow struct{}
+
+func (swallow) Submit(_ context.Context, s dossier.Slip, body io.ReadSeeker, _ int64) (dossier.Standing, error) {
+	_, err := io.Copy(io.Discard, body)
+	return dossier.Standing{Intake: dossier.Intake{ID: "0192e4a0-0000-7000-8000-" + string(s.Dossier[len(s.Dossier)-12:])}, State: dossier.Stored}, err
+}
+
+func (swallow) Standing(_ context.Context, id string) (dossier.Standing, error) {
+	return dossier.Standing{Intake: dossier.Intake{ID: id}, State: dossier.Stored}, nil
+}
+
+// rowsFile is a manifest of any length over the same ten files.
+func rowsFile(t testing.TB, dir string, n int) *sheet.Sheet {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString(manifestHeader)
+	for i := range n {
+		fmt.Fprintf(&b, "%d.pdf,H51.04-240830-%012d,component,,,,Giấy tờ,2024-08-30,,,\n", i%10, i)
+	}
+	name := filepath.Join(dir, "manifest.csv")
+	if err := os.WriteFile(name, []byte(b.String()), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := sheet.Open("manifest.csv", f, int64(b.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = s.Close(), f.Close() })
+	return s
+}
+
+// From 1,000 to 50,000 rows memory grows by the journal's index only.
+func TestMemoryStaysFlat(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 10 {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.pdf", i)), plainFile(i), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	heap := func(n int) uint64 {
+		top := uint64(0)
+		rows := 0
+		_, err := Run(t.Context(), rowsFile(t, dir, n), swallow{}, Options{Root: root, By: "x", Journal: journal(t, t.TempDir()),
+			Progress: func(Progress) {
+				if rows++; rows%(n/4) == 0 {
+					var m runtime.MemStats
+					runtime.GC()
+					runtime.ReadMemStats(&m)
+					top = max(top, m.HeapAlloc)
+				}
+			}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return top
+	}
+	small, large := heap(1000), heap(50_000)
+	t.Logf("heap at 1,000 rows: %d KB, at 50,000: %d KB", small>>10, large>>10)
+	if large > small+(6<<20) {
+		t.Errorf("heap grew from %d to %d bytes", small, large)
+	}
+}
+
+// BenchmarkBackfill is the whole way (real scans of 265 KB, directory store,
+// SQLite) beside a plain durable copy of the same files in the same run.
+func BenchmarkBackfill(b *testing.B) {
+	scan, err := os.ReadFile(filepath.Join(testneed.Root(b), "testdata/accept/scan-a5-grey.pdf"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	const n = 200
+	var copying, filling time.Duration
+	for b.Loop() {
+		dir := b.TempDir()
+		files := filepath.Join(dir, "files")
+		if err := os.Mkdir(files, 0o777); err != nil {
+			b.Fatal(err)
+		}
+		var text strings.Builder
+		text.WriteString(manifestHeader)
+		for i := range n {
+			name := fmt.Sprintf("%05d.pdf", i)
+			if err := os.WriteFile(filepath.Join(files, name), append(bytes.Clone(scan), fmt.Sprintf("%%%d\n", i)...), 0o666); err != nil {
+				b.Fatal(err)
+			}
+			fmt.Fprintf(&text, "%s,H51.04-240830-%04d,component,,,,,,,,\n", name, i)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "manifest.csv"), []byte(text.String()), 0o666); err != nil {
+			b.Fatal(err)
+		}
+		start := time.Now()
+		for i := range n {
+			if err := durableCopy(filepath.Join(files, fmt.Sprintf("%05d.pdf", i)), filepath.Join(dir, fmt.Sprintf("copy-%05d.pdf", i))); err != nil {
+				b.Fatal(err)
+			}
+		}
+		copying += time.Since(start)
+
+		h, err := openHouse(dir)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := units(h.ledger); err != nil {
+			b.Fatal(err)
+		}
+		h.close()
+		start = time.Now()
+		if err := backfillIn(dir); err != nil {
+			b.Fatal(err)
+		}
+		filling += time.Since(start)
+	}
+	rows := float64(b.N * n)
+	b.ReportMetric(rows/copying.Seconds(), "copies/s")
+	b.ReportMetric(rows/filling.Seconds(), "rows/s")
+	b.ReportMetric(100*copying.Seconds()/filling.Seconds(), "%of-copy")
+	b.ReportMetric(0, "ns/op")
+}
+
+func units(l *ledger.Ledger) error {
+	_, err := l.ImportUnits(context.Background(), []dossier.Unit{{Code: "H51", Name: "Tỉnh", Level: dossier.Province},
+		{Code: "H51.04", Name: "Sở", Level: dossier.Department, Parent: "H51"}})
+	return err
+}
+
+// durableCopy is what cp, sync and rename do.
+func durableCopy(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.Create(to + ".tmp")
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		return err
+	}
+	if err := out.Sync(); err != nil {
+		return err
+	}
+	if err := out.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(to+".tmp", to); err != nil {
+		return err
+	}
+	d, err := os.Open(filepath.Dir(to))
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
