@@ -38,6 +38,7 @@ type signing struct {
 	byteRange   func(b []byte, gap [2]int) [4]int // default: all but the gap
 	hashRange   func(r [4]int) [4]int             // what is really hashed
 	contents    func(cms []byte) []byte
+	noForm      bool      // the field stands on the page only
 	stampWrong  bool      // the timestamp is of something else
 	wrongCert   *identity // the certificate whose hash is signed instead (ESS)
 	contentsTxt string    // written in place of the hexadecimal text
@@ -88,6 +89,9 @@ func (f *file) sign(s signing) {
 		f.extra += fmt.Sprintf("/Perms<</DocMDP %d 0 R>>", sig)
 	}
 	f.extra += s.catalog
+	if s.noForm {
+		f.acroForm = f.acroForm[:len(f.acroForm)-1]
+	}
 	changed = append(changed, f.catalog())
 	start := len(f.data)
 	f.append(changed...)

@@ -76,6 +76,10 @@ func signatures() {
 	f.sign(second)
 	put("good", "filled-then-signed", f)
 
+	f = leaflet()
+	f.sign(with(ec, func(s *signing) { s.noForm = true }))
+	put("good", "widget-without-form", f)
+
 	// long-term
 	f = signed(pades)
 	f.dss()

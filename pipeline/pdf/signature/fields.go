@@ -59,6 +59,37 @@ func (d *doc) fields() []field {
 	for _, v := range d.array(d.dict(d.root().get("AcroForm")).get("Fields")) {
 		walk(v, "", nil, nil, 0)
 	}
+	// Readers also show a signature whose widget stands on a page and in no form.
+	for _, p := range d.pages() {
+		for _, a := range d.array(p.get("Annots")) {
+			if d.dict(a).get("Subtype") == name("Widget") && d.dict(a).get("Parent") == nil {
+				walk(a, "", nil, nil, 0)
+			}
+		}
+	}
+	return out
+}
+
+// pages lists the page dictionaries, as far as the tree can be followed.
+func (d *doc) pages() (out []dict) {
+	seen := map[int]bool{}
+	var walk func(v any, depth int)
+	walk = func(v any, depth int) {
+		r, ok := v.(ref)
+		if !ok || seen[r.num] || depth > maxDepth || len(out) > maxFields {
+			return
+		}
+		seen[r.num] = true
+		p := d.dict(v)
+		kids := d.array(p.get("Kids"))
+		if kids == nil && p != nil {
+			out = append(out, p)
+		}
+		for _, k := range kids {
+			walk(k, depth+1)
+		}
+	}
+	walk(d.root().get("Pages"), 0)
 	return out
 }
 

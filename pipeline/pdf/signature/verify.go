@@ -47,10 +47,26 @@ func Verify(ctx context.Context, r io.ReaderAt, size int64, src *model.Context, 
 	}()
 	v := &verifier{file: newFile(w, size), trust: trust, at: at}
 	v.run()
-	if len(v.sigs) == 0 && src != nil && src.SignatureExist {
+	if len(v.sigs) == 0 && seenBy(src) {
 		v.sigs = append(v.sigs, &found{verdict: dossier.Signature{Problem: errMalformed.code}})
 	}
 	return v.report(), nil
+}
+
+// seenBy reports whether pdfcpu found a field that is signed. (Its
+// SignatureExist only repeats /SigFlags, which outlives the signatures.)
+func seenBy(src *model.Context) bool {
+	if src == nil || src.XRefTable == nil {
+		return false
+	}
+	for _, increment := range src.Signatures {
+		for _, s := range increment {
+			if s.Signed {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // verifier is one run of Verify.
