@@ -171,7 +171,7 @@ func (r reading) read(p *picture) (*thumb, error) {
 	}
 	// LZW, run lengths and the like: rare in scans, so decoded in one piece.
 	all := *p.stream
-	body, err := decoded(&all, r.limit)
+	body, err := decodedFrom(r.src, &all, r.limit)
 	if errors.Is(err, filter.ErrDecodeLimitExceeded) {
 		return nil, errBomb
 	}
@@ -185,12 +185,12 @@ func (r reading) read(p *picture) (*thumb, error) {
 func (r reading) beforeLast(p *picture) ([]byte, error) {
 	pipe := p.stream.FilterPipeline
 	if len(pipe) < 2 {
-		return p.stream.Raw, nil
+		return rawBytes(r.src, p.stream)
 	}
 	inner := *p.stream
 	inner.Content = nil
 	inner.FilterPipeline = pipe[:len(pipe)-1]
-	body, err := decoded(&inner, r.limit)
+	body, err := decodedFrom(r.src, &inner, r.limit)
 	if errors.Is(err, filter.ErrDecodeLimitExceeded) {
 		return nil, errBomb
 	}

@@ -197,7 +197,7 @@ func (w *walker) page(p page) (*pageFacts, error) {
 	var body []byte
 	switch c := look(w.src, p.dict["Contents"]).(type) {
 	case types.StreamDict:
-		b, err := decoded(&c, w.limits.Decoded)
+		b, err := decodedFrom(w.src, &c, w.limits.Decoded)
 		if err != nil {
 			f.lost = err
 		}
@@ -208,7 +208,7 @@ func (w *walker) page(p page) (*pageFacts, error) {
 			if !ok {
 				continue
 			}
-			b, err := decoded(sd, w.limits.Decoded)
+			b, err := decodedFrom(w.src, sd, w.limits.Decoded)
 			if err != nil {
 				f.lost = err
 				continue
@@ -355,7 +355,7 @@ func (w *walker) object(name string, res types.Dict, g graphics, p page, f *page
 		}
 		f.draws = append(f.draws, drawn(pic, g.ctm, p))
 	case "Form":
-		body, err := decoded(sd, w.limits.Decoded)
+		body, err := decodedFrom(w.src, sd, w.limits.Decoded)
 		if err != nil {
 			f.lost = err
 		}

@@ -17,22 +17,20 @@ import (
 // foreign files that three other readers open pdfcpu's validation refuses one in
 // twenty-seven. The error says at which step it failed, without pdfcpu's words,
 // which may quote the document.
-func firstReader(r io.ReadSeeker, lim Limits) (src *model.Context, err error) {
+func firstReader(r *io.SectionReader, lim Limits) (src *model.Context, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			src, err = nil, fmt.Errorf("%w: panic (%T) at %s", errFirstReader, p, panicSite())
 		}
 	}()
-	conf := model.NewDefaultConfiguration()
-	conf.Cmd = model.LISTINFO
-	conf.Optimize = false
-	conf.Offline = true
-	conf.ValidationMode = model.ValidationRelaxed
-	conf.Limits.MaxDecodeBytes = lim.Decoded
-	conf.Limits.MaxStreamBytes = lim.Size
-	conf.Limits.MaxObjectCount = min(lim.Objects+1, math.MaxInt32)
-	conf.Limits.MaxXRefEntries = conf.Limits.MaxObjectCount
-	src, err = pdfcpu.Read(r, conf)
+	src, err = lazyReader(r, lim)
+	if err == nil {
+		return src, nil
+	}
+	if !errors.Is(err, errOdd) && !errors.Is(err, errObjects) {
+		return nil, openError(err)
+	}
+	src, err = pdfcpu.Read(r, readerConfig(lim))
 	switch {
 	case errors.Is(err, pdfcpu.ErrWrongPassword):
 		return nil, errPassword
@@ -42,6 +40,20 @@ func firstReader(r io.ReadSeeker, lim Limits) (src *model.Context, err error) {
 		return nil, errObjects
 	}
 	return src, nil
+}
+
+// readerConfig is a configuration of its own for each file: pdfcpu writes to it.
+func readerConfig(lim Limits) *model.Configuration {
+	conf := model.NewDefaultConfiguration()
+	conf.Cmd = model.LISTINFO
+	conf.Optimize = false
+	conf.Offline = true
+	conf.ValidationMode = model.ValidationRelaxed
+	conf.Limits.MaxDecodeBytes = lim.Decoded
+	conf.Limits.MaxStreamBytes = lim.Size
+	conf.Limits.MaxObjectCount = min(lim.Objects+1, math.MaxInt32)
+	conf.Limits.MaxXRefEntries = conf.Limits.MaxObjectCount
+	return conf
 }
 
 var (
@@ -124,13 +136,38 @@ func decodeError(err error) error {
 	return fmt.Errorf("a stream cannot be decoded: %T", err)
 }
 
-// decoded is a stream without its filters. The last filter of an image (DCT,
+// rawBytes is a stream as it lies in the file. Where the lazy reader read the
+// file they are read now, and kept nowhere.
+func rawBytes(src *model.Context, sd *types.StreamDict) ([]byte, error) {
+	if sd.Raw != nil || sd.StreamLength == nil {
+		return sd.Raw, nil
+	}
+	r, ok := src.Read.RS.(io.ReaderAt)
+	if !ok {
+		return nil, nil
+	}
+	b := make([]byte, *sd.StreamLength)
+	if n, err := r.ReadAt(b, sd.StreamOffset); n < len(b) {
+		return nil, openError(err)
+	}
+	return b, nil
+}
+
+// decodedFrom is a stream without its filters. The last filter of an image (DCT,
 // JPX, JBIG2) is not undone.
-func decoded(sd *types.StreamDict, limit int64) ([]byte, error) {
-	if err := sd.DecodeWithLimit(limit); err != nil {
+func decodedFrom(src *model.Context, sd *types.StreamDict, limit int64) ([]byte, error) {
+	own := *sd
+	var err error
+	if own.Raw, err = rawBytes(src, sd); err != nil {
+		return nil, err
+	}
+	if len(own.Raw) == 0 && own.Content == nil {
+		return nil, nil
+	}
+	if err := own.DecodeWithLimit(limit); err != nil {
 		return nil, decodeError(err)
 	}
-	return sd.Content, nil
+	return own.Content, nil
 }
 
 // dangling reports whether an object refers to one that is not there.
