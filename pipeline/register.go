@@ -1,12 +1,14 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 
+	"sohoa/dossier"
 	"sohoa/storage"
 )
 
@@ -27,4 +29,16 @@ func (p *Pipeline) KeepRegister(ctx context.Context, kind, ext string, file *sto
 		return nil, fmt.Errorf("keep the register file: %w", err)
 	}
 	return func() error { return p.Store.Delete(context.WithoutCancel(ctx), key) }, nil
+}
+
+// KeepClosing puts the figures of a closed period into the archive, where they
+// outlive the ledger. The same bytes under the same id succeed.
+func (p *Pipeline) KeepClosing(ctx context.Context, period, id string, unit dossier.UnitCode, content []byte, digest dossier.Digest) error {
+	key := storage.Key("closings/" + period + "/" + id + ".json")
+	err := p.Store.Put(ctx, key, bytes.NewReader(content), storage.Info{Size: int64(len(content)), SHA256: string(digest),
+		ContentType: "application/json", Meta: map[string]string{"period": period, "unit": string(unit)}})
+	if err != nil {
+		return fmt.Errorf("keep the closed period: %w", err)
+	}
+	return nil
 }

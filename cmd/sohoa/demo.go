@@ -251,7 +251,7 @@ func (d *demo) report(ctx context.Context) error {
 	q := tally.Query{Unit: province.Root, Period: letterPeriod, AsOf: letterPeriod.To.AddDays(-1)}
 	for _, appendix := range []bool{false, true} {
 		d.say("")
-		r, err := h.figures(ctx, q, appendix, false)
+		r, err := h.figures(ctx, q, reportKind{appendix: appendix})
 		if err != nil {
 			return err
 		}

@@ -56,7 +56,7 @@ func (f *figuresFlags) read() (dossier.UnitCode, dossier.Period, error) {
 func newReportCommand(a *app) *cobra.Command {
 	var f figuresFlags
 	var asOf dossier.Date
-	var appendix, plan bool
+	var kind reportKind
 	var out string
 	var heading tally.Heading
 	format, lang := "text", "vi"
@@ -69,10 +69,11 @@ func newReportCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if appendix && plan {
-				return usage("--appendix and --plan are two reports")
+			if kind.count() > 1 {
+				return usage("--appendix, --plan, --trend, --forecast, --reconcile and --restatement are reports of their own")
 			}
 			q := tally.Query{Unit: unit, Period: period, Version: f.formula, AsOf: asOf}
+			kind.period = f.period
 			if q.AsOf == 0 && period.To == 0 {
 				q.AsOf = dossier.DateOf(a.now())
 			}
@@ -81,7 +82,7 @@ func newReportCommand(a *app) *cobra.Command {
 				return err
 			}
 			defer h.Close()
-			r, err := h.figures(cmd.Context(), q, appendix, plan)
+			r, err := h.figures(cmd.Context(), q, kind)
 			if errors.Is(err, tally.ErrQuery) || errors.Is(err, dossier.ErrUnknownUnit) {
 				return usage("%w", err)
 			}
@@ -94,8 +95,12 @@ func newReportCommand(a *app) *cobra.Command {
 	}
 	f.add(cmd)
 	cmd.Flags().Var(dateFlag{&asOf}, "structure-as-of", "show the units as they stood on this day (default: the period's last)")
-	cmd.Flags().BoolVar(&appendix, "appendix", false, "the eleven rows of the letter's appendix")
-	cmd.Flags().BoolVar(&plan, "plan", false, "results in force: level × year × target × done")
+	cmd.Flags().BoolVar(&kind.appendix, "appendix", false, "the eleven rows of the letter's appendix")
+	cmd.Flags().BoolVar(&kind.plan, "plan", false, "results in force: level × year × target × done")
+	cmd.Flags().BoolVar(&kind.trend, "trend", false, "the unit's rates by month")
+	cmd.Flags().Var(dateFlag{&kind.forecast}, "forecast", "what is needed to reach the targets by this day")
+	cmd.Flags().BoolVar(&kind.reconcile, "reconcile", false, "beside the national portal's figures of --period, with what may explain the difference")
+	cmd.Flags().BoolVar(&kind.restatement, "restatement", false, "what changed since --period was closed, with its dossiers")
 	cmd.Flags().Var(choice{&format, []string{"text", "csv", "json", "xlsx"}}, "format", "form of the output")
 	cmd.Flags().Var(choice{&lang, []string{"vi", "en"}}, "lang", "language of the text form")
 	cmd.Flags().StringVar(&heading.Over, "heading-over", "", "XLSX: the authority above the sender, top left")
@@ -143,13 +148,29 @@ func (a *app) write(name string, f func(io.Writer) error) error {
 	return os.Rename(temp.Name(), name)
 }
 
-func (h *house) figures(ctx context.Context, q tally.Query, appendix, plan bool) (printed, error) {
+// reportKind says which of the reports is asked for; none is the table of units.
+type reportKind struct {
+	appendix, plan, trend, reconcile, restatement bool
+	forecast                                      dossier.Date
+	period                                        string // as --period says it
+}
+
+func (k reportKind) count() (n int) {
+	for _, on := range []bool{k.appendix, k.plan, k.trend, k.reconcile, k.restatement, k.forecast != 0} {
+		if on {
+			n++
+		}
+	}
+	return n
+}
+
+func (h *house) figures(ctx context.Context, q tally.Query, kind reportKind) (printed, error) {
 	targets, err := h.targets(ctx)
 	if err != nil {
 		return printed{}, err
 	}
 	switch {
-	case appendix:
+	case kind.appendix:
 		day := q.AsOf
 		if q.Period.To != 0 {
 			day = q.Period.To.AddDays(-1)
@@ -160,10 +181,57 @@ func (h *house) figures(ctx context.Context, q tally.Query, appendix, plan bool)
 		}
 		t, err := tally.Appendix(ctx, h.ledger, q, imported, targets)
 		return printed{t}, err
-	case plan:
+	case kind.plan:
 		t, err := tally.PlanReport(ctx, h.ledger, q, targets)
+		return printed{t}, err
+	case kind.trend:
+		t, err := tally.MonthlyTrend(ctx, h.ledger, q, targets)
+		return printed{t}, err
+	case kind.reconcile:
+		if kind.period == "" {
+			return printed{}, usage("--reconcile needs --period, as the portal's figures name it")
+		}
+		portal, err := h.ledger.Portal(ctx, kind.period)
+		if err != nil {
+			return printed{}, err
+		}
+		t, err := tally.Reconcile(ctx, h.ledger, q, portal)
+		return printed{t}, err
+	case kind.restatement:
+		t, closed, err := h.restatement(ctx, q, kind.period)
+		if err == nil && !closed {
+			err = usage("--restatement: this period of this unit has not been closed")
+		}
 		return printed{t}, err
 	}
 	t, err := tally.Report(ctx, h.ledger, q, targets)
-	return printed{t}, err
+	if err != nil {
+		return printed{}, err
+	}
+	if kind.forecast != 0 {
+		f, err := t.Forecast(kind.forecast)
+		return printed{f}, err
+	}
+	restated, closed, err := h.restatement(ctx, q, kind.period)
+	if err != nil || !closed {
+		return printed{t}, err
+	}
+	return printed{closedTable{t, restated}}, nil
+}
+
+// closedTable is the table of a period that was closed: people also see what has
+// changed since.
+type closedTable struct {
+	tally.Table
+	restated tally.Restatement
+}
+
+func (c closedTable) Text(w io.Writer, lang string) error {
+	if err := c.Table.Text(w, lang); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(w, "\n"); err != nil {
+		return err
+	}
+	return c.restated.Text(w, lang)
 }

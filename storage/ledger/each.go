@@ -2,8 +2,10 @@ package ledger
 
 import (
 	"context"
+	"iter"
 
 	"sohoa/dossier"
+	"sohoa/tally"
 )
 
 // EachDocument calls f for every document in the order of their ids, a page of
@@ -25,5 +27,29 @@ func (l *Ledger) EachDocument(ctx context.Context, f func(dossier.Standing) erro
 			return nil
 		}
 		after = list[page-1].Intake.ID
+	}
+}
+
+// Behind yields the dossiers in the indicator's denominator in the period, each
+// once, of the given units, or of all where units is nil.
+func (l *Ledger) Behind(ctx context.Context, i tally.Indicator, units []dossier.UnitCode, p dossier.Period) iter.Seq2[dossier.Dossier, error] {
+	return func(yield func(dossier.Dossier, error) bool) {
+		q := ListQuery{Indicator: i.ID, Version: i.Version, Side: tally.All, Units: units, Period: p, Limit: 1000}
+		for {
+			page, err := l.List(ctx, q)
+			if err != nil {
+				yield(dossier.Dossier{}, err)
+				return
+			}
+			for _, d := range page.Items {
+				if !yield(d, nil) {
+					return
+				}
+			}
+			if page.Next == "" {
+				return
+			}
+			q.After = page.Next
+		}
 	}
 }
