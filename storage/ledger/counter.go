@@ -221,11 +221,18 @@ func upsertText(mask uint64) (head, tail string) {
 	return h.String(), u.String()
 }
 
-// span is a run of rows of the counter table, both ends included.
-type span struct{ from, to int64 }
+// span is a run of rows of the counter table, both ends included, that is added
+// or taken away.
+type span struct {
+	from, to int64
+	sign     int64
+}
 
-// tile cuts a period into the fewest runs of years, months and days.
-func tile(p dossier.Period) []span {
+// tile cuts a period into few runs of years, months and days: what lacks little
+// of a month or a year is the whole less the rest, so that the first eight months
+// but for two days are a year less four months less two days. Without years, it
+// makes do with months and days of the same month, as a table by month needs it.
+func tile(p dossier.Period, years bool) []span {
 	const firstYear, lastYear = 1000, 9999 // of four digits, so that no year is a month
 	from, to := p.From, p.To               // half-open
 	if from == 0 {
@@ -238,40 +245,79 @@ func tile(p dossier.Period) []span {
 		return nil
 	}
 	var out []span
-	days := func(a, b dossier.Date) { // [a, b) within a month
-		if a < b {
-			out = append(out, span{int64(a), int64(b) - 1})
+	run := func(from, to, sign int64) { // [from, to)
+		if from < to {
+			out = append(out, span{from, to - 1, sign})
 		}
 	}
 	// A month is y*12+m-1 here, so that a run of them can be counted.
-	month := func(d dossier.Date) int { return d.Year()*12 + int(d.Month()) - 1 }
-	first := func(m int) dossier.Date { return dossier.Date(m/12*10000 + (m%12+1)*100 + 1) }
-	name := func(m int) int64 { return int64(m/12*100 + m%12 + 1) }
-	months := func(a, b int) { // [a, b) within a year
-		if a < b {
-			out = append(out, span{name(a), name(b - 1)})
-		}
-	}
+	month := func(d dossier.Date) int64 { return int64(d.Year())*12 + int64(d.Month()) - 1 }
+	name := func(m int64) int64 { return m/12*100 + m%12 + 1 }
+	first := func(m int64) int64 { return name(m)*100 + 1 }
+	end := func(m int64) int64 { return name(m)*100 + 32 } // no month has such a day, nor a day above it
+	length := func(m int64) int64 { return int64(dossier.Date(first(m + 1)).AddDays(-1).Day()) }
+
+	// Days of months that are not whole; months [a, b) remain.
 	a, b := month(from), month(to)
-	if from.Day() > 1 {
-		if a == b {
-			days(from, to)
-			return out
+	switch head, tail := int64(from.Day())-1, int64(to.Day())-1; {
+	case a == b && 2*(tail-head) <= length(a): // days within a month
+		run(int64(from), int64(to), 1)
+		b = a
+	case a == b:
+		run(first(a), int64(from), -1)
+		run(int64(to), end(a), -1)
+		b++
+	default:
+		if head > 0 && 2*head >= length(a) {
+			run(int64(from), end(a), 1)
+			a++
+		} else {
+			run(first(a), int64(from), -1)
 		}
-		days(from, first(a)+31)
-		a++
+		if 2*tail <= length(b) {
+			run(first(b), int64(to), 1)
+		} else {
+			run(int64(to), end(b), -1)
+			b++
+		}
 	}
-	days(first(b), to)
-	ya, yb := (a+11)/12, b/12
-	if ya > yb {
-		months(a, b)
+	if a == b {
 		return out
 	}
-	months(a, ya*12)
-	months(yb*12, b)
-	if ya < yb {
-		out = append(out, span{int64(ya), int64(yb - 1)})
+	months := func(a, b, sign int64) { // [a, b) of one year
+		if a < b {
+			out = append(out, span{name(a), name(b - 1), sign})
+		}
 	}
+	if !years {
+		months(a, b, 1)
+		return out
+	}
+	// Months of years that are not whole; years [ya, yb) remain.
+	ya, yb := a/12, b/12
+	switch head, tail := a%12, b%12; {
+	case ya == yb && tail-head <= 6:
+		months(a, b, 1)
+		yb = ya
+	case ya == yb:
+		months(ya*12, a, -1)
+		months(b, (ya+1)*12, -1)
+		yb++
+	default:
+		if head >= 6 {
+			months(a, (ya+1)*12, 1)
+			ya++
+		} else {
+			months(ya*12, a, -1)
+		}
+		if tail <= 6 {
+			months(yb*12, b, 1)
+		} else {
+			months(b, (yb+1)*12, -1)
+			yb++
+		}
+	}
+	run(ya, yb, 1)
 	return out
 }
 
@@ -293,20 +339,12 @@ func (l *Ledger) Units(ctx context.Context) ([]dossier.Unit, error) {
 
 // Sums implements [tally.Source].
 func (l *Ledger) Sums(ctx context.Context, units []dossier.UnitCode, series []tally.Series, period dossier.Period) ([]tally.Cell, error) {
-	return l.sums(ctx, units, series, tile(period), false)
+	return l.sums(ctx, units, series, tile(period, true), false)
 }
 
 // Months implements [tally.Source].
 func (l *Ledger) Months(ctx context.Context, units []dossier.UnitCode, series []tally.Series, period dossier.Period) ([]tally.Cell, error) {
-	// Whole years are asked for as their months.
-	var spans []span
-	for _, s := range tile(period) {
-		if s.to < 10000 {
-			s = span{s.from*100 + 1, s.to*100 + 12}
-		}
-		spans = append(spans, s)
-	}
-	return l.sums(ctx, units, series, spans, true)
+	return l.sums(ctx, units, series, tile(period, false), true)
 }
 
 // columns returns the slots of those of the series that have ever counted.
@@ -355,7 +393,7 @@ func (l *Ledger) sums(ctx context.Context, units []dossier.UnitCode, series []ta
 		if i > 0 {
 			text.WriteString(" UNION ALL ")
 		}
-		text.WriteString("SELECT unit")
+		fmt.Fprintf(&text, "SELECT unit, %d", s.sign)
 		if byMonth {
 			text.WriteString(", CASE WHEN period > 999999 THEN period / 100 ELSE period END")
 		} else {
@@ -380,7 +418,8 @@ func (l *Ledger) sums(ctx context.Context, units []dossier.UnitCode, series []ta
 	var order []key
 	values := make([]int64, 2*len(cols))
 	var k key
-	dest := []any{&k.unit, &k.month}
+	var sign int64
+	dest := []any{&k.unit, &sign, &k.month}
 	for i := range values {
 		dest = append(dest, &values[i])
 	}
@@ -395,7 +434,7 @@ func (l *Ledger) sums(ctx context.Context, units []dossier.UnitCode, series []ta
 			order = append(order, k)
 		}
 		for i, v := range values {
-			sum[i] += v
+			sum[i] += sign * v
 		}
 		return nil
 	})

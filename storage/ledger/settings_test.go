@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -107,36 +108,44 @@ func TestOpenErrors(t *testing.T) {
 }
 
 func TestTile(t *testing.T) {
-	// Every tiling is disjoint, complete and made of whole periods: counted out day
-	// by day.
+	// Every tiling is complete, counted out day by day, and short.
 	days := []dossier.Date{20231231, 20240101, 20240115, 20240131, 20240201, 20240229, 20240301, 20240830, 20241231, 20250101, 20250201, 20260630, 20270101}
-	for _, from := range days {
-		for _, to := range days {
-			seen := map[dossier.Date]int{}
-			for _, s := range tile(dossier.Period{From: from, To: to}) {
-				if s.from > s.to {
-					t.Errorf("%d..%d: an empty run %v", from, to, s)
-				}
-				for d := dossier.Date(20230101); d < 20280101; d = d.AddDays(1) {
-					for _, p := range []int64{int64(d), monthOf(d), yearOf(d)} {
-						if s.from <= p && p <= s.to {
-							seen[d]++
+	for _, years := range []bool{true, false} {
+		for _, from := range days {
+			for _, to := range days {
+				seen := map[dossier.Date]int64{}
+				rows := 0
+				for _, s := range tile(dossier.Period{From: from, To: to}, years) {
+					if s.from > s.to {
+						t.Errorf("%d..%d: an empty run %v", from, to, s)
+					}
+					periods := map[int64]bool{}
+					for d := dossier.Date(20230101); d < 20280101; d = d.AddDays(1) {
+						for _, p := range []int64{int64(d), monthOf(d), yearOf(d)} {
+							if s.from <= p && p <= s.to {
+								seen[d] += s.sign
+								periods[p] = true
+							}
 						}
 					}
+					rows += len(periods)
 				}
-			}
-			for d := dossier.Date(20230101); d < 20280101; d = d.AddDays(1) {
-				want := 0
-				if d >= from && d < to {
-					want = 1
+				for d := dossier.Date(20230101); d < 20280101; d = d.AddDays(1) {
+					var want int64
+					if d >= from && d < to {
+						want = 1
+					}
+					if seen[d] != want {
+						t.Fatalf("%d..%d: day %d is counted %d times", from, to, d, seen[d])
+					}
 				}
-				if seen[d] != want {
-					t.Fatalf("%d..%d: day %d is counted %d times", from, to, d, seen[d])
+				if years && rows > 2*15+2*6+4 {
+					t.Errorf("%d..%d takes %d rows a unit", from, to, rows)
 				}
 			}
 		}
 	}
-	if s := tile(dossier.Period{From: 20240115, To: 20260302}); len(s) != 5 {
-		t.Errorf("%v", s)
+	if got, want := fmt.Sprint(tile(dossier.Period{From: 20240101, To: 20240830}, true)), "[{20240830 20240831 -1} {202409 202412 -1} {2024 2024 1}]"; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }
