@@ -367,7 +367,7 @@ func TestBrowserDocument(t *testing.T) {
 	b.has("Kết quả.pdf")
 	b.picture("dossier")
 	b.open("/documents/" + d.ID)
-	b.has("Quá trình")
+	b.has("Chữ ký số")
 	b.until("[...document.querySelectorAll('.pages img')].length > 0 && [...document.querySelectorAll('.pages img')].every(i => i.complete && i.naturalWidth > 100)")
 	b.picture("document")
 }

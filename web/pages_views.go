@@ -85,7 +85,7 @@ func (s *server) listPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, d := range x.page.Items {
 		row := listRow{Code: d.Code, Unit: cmpOr(tree.by[d.Unit].Name, string(d.Unit)), Procedure: string(d.Procedure),
-			ReceivedOn: dayOf(d.ReceivedAt), Status: say(l, "status-"+string(d.Status))}
+			ReceivedOn: dayOf(d.ReceivedAt), Status: named(l, "status", string(d.Status))}
 		var lacks []string
 		for _, why := range x.indicator.Missing(&d) {
 			lacks = append(lacks, why.Text().In(l))
@@ -167,7 +167,7 @@ func standingSign(st dossier.Standing, l string) (sign, class, words string) {
 
 func paperOf(st dossier.Standing, l string) paperView {
 	in := st.Intake
-	p := paperView{ID: in.ID, Kind: say(l, "kind-"+string(in.Slip.Kind)), ReceivedAt: clock(in.ReceivedAt),
+	p := paperView{ID: in.ID, Kind: named(l, "kind", string(in.Slip.Kind)), ReceivedAt: clock(in.ReceivedAt),
 		Name: paperName(in.Slip, l)}
 	p.Sign, p.Class, p.State = standingSign(st, l)
 	if st.Record != nil {
@@ -186,7 +186,7 @@ func paperName(s dossier.Slip, l string) string {
 			return n
 		}
 	}
-	return say(l, "kind-"+string(s.Kind))
+	return named(l, "kind", string(s.Kind))
 }
 
 type dossierPageBody struct {
@@ -213,7 +213,7 @@ func (s *server) dossierPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	if known {
 		channel := []string{"", "channel-direct", "channel-online", "channel-postal"}[min(max(int(d.Channel), 0), 3)]
-		b.Facts = facts(l, "procedure", string(d.Procedure), "status", say(l, "status-"+string(d.Status)),
+		b.Facts = facts(l, "procedure", string(d.Procedure), "status", named(l, "status", string(d.Status)),
 			"received-on", dayOf(d.ReceivedAt), "resolved-on", dayOf(d.ResolvedAt), "synced-on", dayOf(d.SyncedAt),
 			"returns", yesNo(d.ReturnsDocument, l))
 		if channel != "" {
@@ -297,10 +297,10 @@ func (s *server) documentPage(w http.ResponseWriter, r *http.Request) error {
 	if st.Record != nil {
 		slip, file = st.Record.Slip, st.Record.Original
 	}
-	b := documentPageBody{ID: st.Intake.ID, Name: paperName(slip, l), Dossier: slip.Dossier, Kind: say(l, "kind-"+string(slip.Kind)), ReplacedBy: st.ReplacedBy}
+	b := documentPageBody{ID: st.Intake.ID, Name: paperName(slip, l), Dossier: slip.Dossier, Kind: named(l, "kind", string(slip.Kind)), ReplacedBy: st.ReplacedBy}
 	b.Sign, b.Class, b.State = standingSign(st, l)
 	kv := []string{"kind", b.Kind, "paper-code", string(slip.Paper), "number", slip.Number, "issued-on", slip.IssuedOn.Local(),
-		"issued-by", slip.IssuedBy, "file-name", slip.FileName, "received-at", clock(st.Intake.ReceivedAt), "door", say(l, "door-"+string(slip.Door)),
+		"issued-by", slip.IssuedBy, "file-name", slip.FileName, "received-at", clock(st.Intake.ReceivedAt), "door", named(l, "door", string(slip.Door)),
 		"size", size(file.Size, l), "sha-256", string(file.SHA256)}
 	if !st.Deleted {
 		b.Original = documentPath(b.ID) + "/original"
@@ -320,12 +320,12 @@ func (s *server) documentPage(w http.ResponseWriter, r *http.Request) error {
 				}
 			}
 		}
-		kv = append(kv, "pages", strconv.Itoa(v.Pages), "page-size", v.PageSize, "profile", v.Profile, "archive-copy", say(l, "conforms-"+string(st.Record.Conforms)))
+		kv = append(kv, "pages", strconv.Itoa(v.Pages), "page-size", v.PageSize, "profile", v.Profile, "archive-copy", named(l, "conforms", string(st.Record.Conforms)))
 		if v.MinDPI > 0 {
 			kv = append(kv, "resolution", strconv.Itoa(v.MinDPI)+" dpi")
 		}
 		if v.Colour != "" {
-			kv = append(kv, "colour", say(l, "colour-"+string(v.Colour)))
+			kv = append(kv, "colour", named(l, "colour", string(v.Colour)))
 		}
 		for _, f := range v.Findings {
 			text := f.Flag.Text().In(l)
@@ -343,18 +343,20 @@ func (s *server) documentPage(w http.ResponseWriter, r *http.Request) error {
 			b.Signatures = append(b.Signatures, signatureOf(g, l))
 		}
 		for _, e := range st.Record.Events {
-			b.Events = append(b.Events, eventView{clock(e.At), eventName(e.Type, l), e.Detail})
+			b.Events = append(b.Events, eventView{clock(e.At), named(l, "event", e.Type), e.Detail})
 		}
 	}
 	b.Facts = facts(l, kv...)
 	return s.render(w, r, http.StatusOK, "document", b.Name, b)
 }
 
-func eventName(t, l string) string {
-	if _, ok := messages["event-"+t]; ok {
-		return say(l, "event-"+t)
+// named is the text for a value that came from elsewhere, or, where there is
+// none, the value itself: an old record must not keep its page from being shown.
+func named(l, what, value string) string {
+	if m, ok := messages[what+"-"+value]; ok {
+		return m.In(l)
 	}
-	return t
+	return value
 }
 
 func signatureOf(g dossier.Signature, l string) signatureView {
@@ -460,7 +462,7 @@ func (s *server) inboxPage(w http.ResponseWriter, r *http.Request) error {
 			b.Groups = append(b.Groups, inboxGroup{Message: f.Message, MayReplay: b.MayReplay})
 		}
 		b.Groups[n].Items = append(b.Groups[n].Items, inboxItem{f.ID, clock(f.ReceivedAt), cmpOr(tree.by[f.Unit].Name, string(f.Unit)),
-			say(l, "kind-"+string(f.Kind)), f.Dossier})
+			named(l, "kind", string(f.Kind)), f.Dossier})
 	}
 	for i := range b.Groups {
 		b.Groups[i].Count = fmt.Sprintf(say(l, "files"), grouped(int64(len(b.Groups[i].Items))))
