@@ -1,5 +1,31 @@
 // Package signature tells what the digital signatures of a PDF are worth. It
 // reads and never writes: a signed file is kept byte for byte.
+//
+// A signature is looked at in three ways, and each can fail it.
+//
+// What it covers: the byte range starts at 0, leaves out exactly the value of
+// /Contents with its brackets, and ends where a revision ends. Then the digest,
+// the signed attributes and the signature value have to hold (RFC 5652; RSA
+// PKCS #1 and PSS, ECDSA, Ed25519; SHA-1 to SHA-512), and where PAdES demands it
+// the signed hash of the signer's certificate (RFC 5035).
+//
+// Who made it: the chain to the trust folder, in force when it was made, which a
+// timestamp (RFC 3161) of a trusted authority proves and the signer otherwise
+// claims; revocation by the lists of the folder and those that came with the
+// file. A certificate revoked later is believed for the time before, unless its
+// key was stolen and nothing proves the time. OCSP answers are not looked at.
+//
+// What came after: the states of the file at each signature and at its end are
+// compared object by object, from the root. An unsigned update may only keep
+// signatures verifiable (DSS, document timestamps, metadata). What the next
+// signer signed may besides fill fields, add signatures and add notes, as far as
+// a certification (DocMDP) allows it. Whatever is not known to be harmless is a
+// change: content, resources, references that pointed nowhere when it was signed
+// (shadow attacks), bytes outside the cross-reference.
+//
+// The structure of the file is read here and not by a PDF library, because no
+// library shows a file as it was at an earlier revision, and because a reader
+// that repairs sees what others do not.
 package signature
 
 import "sohoa/dossier"
