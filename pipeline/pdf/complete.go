@@ -111,8 +111,9 @@ var errBomb = errors.New("decoded image data is beyond the limit")
 // reading is how images are read.
 type reading struct {
 	src      *model.Context
-	limit    int64 // decoded bytes of one image
-	thorough bool  // read everything
+	limit    int64   // decoded bytes of one image
+	thorough bool    // read everything
+	buf      *[]byte // for the data of one image after another
 }
 
 // read says whether the picture's data is all there, and returns a small grey
@@ -185,7 +186,11 @@ func (r reading) read(p *picture) (*thumb, error) {
 func (r reading) beforeLast(p *picture) ([]byte, error) {
 	pipe := p.stream.FilterPipeline
 	if len(pipe) < 2 {
-		return rawBytes(r.src, p.stream)
+		b, err := rawBytes(r.src, p.stream, *r.buf)
+		if cap(b) > cap(*r.buf) && p.stream.Raw == nil {
+			*r.buf = b
+		}
+		return b, err
 	}
 	inner := *p.stream
 	inner.Content = nil

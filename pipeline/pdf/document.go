@@ -71,6 +71,11 @@ func openError(err error) error {
 	return err
 }
 
+// large reports whether the document has made the process grow.
+func (d *document) large() bool {
+	return d != nil && (d.second != nil || d.size > 16<<20 || d.pages > 50)
+}
+
 func (d *document) close() {
 	if d == nil {
 		return

@@ -138,7 +138,9 @@ func decodeError(err error) error {
 
 // rawBytes is a stream as it lies in the file. Where the lazy reader read the
 // file they are read now, and kept nowhere.
-func rawBytes(src *model.Context, sd *types.StreamDict) ([]byte, error) {
+//
+// They are read into buf where they fit; nil is a buffer, too.
+func rawBytes(src *model.Context, sd *types.StreamDict, buf []byte) ([]byte, error) {
 	if sd.Raw != nil || sd.StreamLength == nil {
 		return sd.Raw, nil
 	}
@@ -146,7 +148,11 @@ func rawBytes(src *model.Context, sd *types.StreamDict) ([]byte, error) {
 	if !ok {
 		return nil, nil
 	}
-	b := make([]byte, *sd.StreamLength)
+	b := buf
+	if int64(cap(b)) < *sd.StreamLength {
+		b = make([]byte, *sd.StreamLength)
+	}
+	b = b[:*sd.StreamLength]
 	if n, err := r.ReadAt(b, sd.StreamOffset); n < len(b) {
 		return nil, openError(err)
 	}
@@ -158,7 +164,7 @@ func rawBytes(src *model.Context, sd *types.StreamDict) ([]byte, error) {
 func decodedFrom(src *model.Context, sd *types.StreamDict, limit int64) ([]byte, error) {
 	own := *sd
 	var err error
-	if own.Raw, err = rawBytes(src, sd); err != nil {
+	if own.Raw, err = rawBytes(src, sd, nil); err != nil {
 		return nil, err
 	}
 	if len(own.Raw) == 0 && own.Content == nil {
