@@ -91,8 +91,10 @@ func do[In, Out any](r *run, stage string, in In, f func(In) (Out, error)) (out 
 	if r.err = r.ctx.Err(); r.err != nil {
 		return out
 	}
+	r.p.Hook(Point{stepOf(stage), false})
 	start := time.Now()
 	out, err := f(in)
+	r.p.Hook(Point{stepOf(stage), true})
 	outcome := OK
 	if err != nil {
 		r.err = fmt.Errorf("%s: %w", stage, err)
@@ -123,13 +125,17 @@ func (r *run) close() {
 	}
 }
 
-// Point is a durable step; the hook is called just before and just after it.
+// stepOf names the boundary of a stage; a crash there leaves nothing that the
+// durable steps before it have not left.
+func stepOf(stage string) Step { return Step("stage: " + stage) }
+
+// Point is a step; the hook is called just before and just after it.
 type Point struct {
 	Step  Step
 	After bool
 }
 
-// Step names a durable step.
+// Step names a durable step, or the boundary of a stage.
 type Step string
 
 const (
@@ -142,9 +148,10 @@ const (
 	StepRefuse   Step = "refuse: ledger"
 )
 
-// Steps lists every durable step, so that a test can break each one.
+// Steps lists every step, so that a test can break each one.
 func Steps() []Step {
-	return []Step{StepOriginal, StepIntake, StepArchive, StepRecord, StepEnter, StepRefusal, StepRefuse}
+	return []Step{StepOriginal, StepIntake, stepOf("open"), stepOf("validate"), stepOf("normalise"), stepOf("store"),
+		StepArchive, StepRecord, StepEnter, StepRefusal, StepRefuse}
 }
 
 // durable runs one durable step between its hooks.

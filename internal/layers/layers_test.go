@@ -40,8 +40,8 @@ var allowed = map[string][]string{
 
 // forTests may be imported by test files only.
 func forTests(pkg string) bool {
-	return strings.HasPrefix(pkg, "internal/") || strings.Contains(pkg, "storagetest") ||
-		strings.Contains(pkg, "tallytest") || strings.HasPrefix(pkg, "testdata/")
+	return strings.HasPrefix(pkg, "internal/") || strings.HasSuffix(pkg, "test") || strings.Contains(pkg, "storagetest/") ||
+		strings.HasPrefix(pkg, "testdata/")
 }
 
 // soleUser says which third-party modules have one home only.

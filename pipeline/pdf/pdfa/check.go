@@ -16,7 +16,7 @@ import (
 var ErrNotPDFA = errors.New("not PDF/A-2b")
 
 func breaks(clause, format string, a ...any) error {
-	return fmt.Errorf("%w: ISO 19005-2, %s: "+format, append([]any{ErrNotPDFA, clause}, a...)...)
+	return fmt.Errorf("%w: ISO 19005-2, %s: "+format, append([]any{ErrNotPDFA, clause}, discreet(a)...)...)
 }
 
 // Check reads a written file by the rules of PDF/A-2b, on its own account: it
@@ -574,7 +574,7 @@ func (k *checker) content(s *stream, res dict, depth int) error {
 			continue
 		}
 		if n, known := operators[op]; !known {
-			return breaks("6.2.2", "operator %q", string(op[:min(len(op), 20)]))
+			return breaks("6.2.2", "operator %s", op)
 		} else if n >= 0 && len(args) != n {
 			return breaks("6.2.2", "operator %s with %d operands", op, len(args))
 		}

@@ -22,7 +22,35 @@ var ErrNotConvertible = errors.New("not convertible to PDF/A-2b")
 var ErrEncrypted = fmt.Errorf("%w: the file is encrypted", ErrNotConvertible)
 
 func refuse(format string, a ...any) error {
-	return fmt.Errorf("%w: "+format, append([]any{ErrNotConvertible}, a...)...)
+	return fmt.Errorf("%w: "+format, append([]any{ErrNotConvertible}, discreet(a)...)...)
+}
+
+// discreet keeps what a document says out of error texts: of its words only
+// those that look like PDF's own stay.
+func discreet(a []any) []any {
+	for i, v := range a {
+		switch v := v.(type) {
+		case name:
+			a[i] = ownWord(string(v))
+		case keyword:
+			a[i] = ownWord(string(v))
+		case str, dict, array, ref, *stream:
+			a[i] = fmt.Sprintf("%T", v)
+		}
+	}
+	return a
+}
+
+func ownWord(s string) string {
+	for _, c := range s {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '*' || c == '\'' || c == '"') {
+			return "…"
+		}
+	}
+	if len(s) > 24 {
+		return "…"
+	}
+	return s
 }
 
 // Result is what was written.

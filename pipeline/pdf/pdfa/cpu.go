@@ -33,10 +33,16 @@ func (d *loaded) resolve(o any) (any, error) {
 	}
 	po, err := d.ctx.Dereference(*types.NewIndirectRef(r.num, r.gen))
 	if err != nil {
-		return nil, fmt.Errorf("pdfcpu: %w", err)
+		return nil, quiet{err}
 	}
 	return fromCPU(po, 0)
 }
+
+// quiet is an error of pdfcpu without its text, which may quote the document.
+type quiet struct{ err error }
+
+func (q quiet) Error() string { return "pdfcpu cannot read an object" }
+func (q quiet) Unwrap() error { return q.err }
 
 func fromCPU(o types.Object, depth int) (any, error) {
 	if depth > maxDepth {

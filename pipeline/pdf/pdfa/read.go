@@ -249,7 +249,7 @@ func (f *file) readSection(off int64) (dict, error) {
 					return err
 				}
 				if kind != "n" && kind != "f" {
-					return fmt.Errorf("%w: cross-reference entry %q", errSyntax, kind)
+					return fmt.Errorf("%w: cross-reference entry", errSyntax)
 				}
 				num := start + i
 				if kind == "n" && num <= maxObjNumber && a > 0 {
@@ -410,7 +410,7 @@ func (f *file) parseAt(off int64) (num, gen int, o any, err error) {
 				o = nil
 				return nil
 			}
-			return fmt.Errorf("%w: %q where an object should be", errSyntax, string(k[:min(len(k), 20)]))
+			return fmt.Errorf("%w: a word where an object should be", errSyntax)
 		}
 		if _, ok := o.(dict); !ok {
 			return nil
