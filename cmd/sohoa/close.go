@@ -104,7 +104,9 @@ func (h *house) restatement(ctx context.Context, q tally.Query, period string) (
 		if err != nil {
 			return r, false, fmt.Errorf("closing %s: %w", c.ID, err)
 		}
-		r, err = tally.Restate(ctx, snap, h.ledger)
+		if r, err = tally.Restate(ctx, snap, h.ledger); err == nil {
+			err = r.AddDossiers(ctx, h.ledger)
+		}
 		return r, err == nil, err
 	}
 	return r, false, nil
