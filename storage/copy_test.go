@@ -79,6 +79,7 @@ func wantSame(t testing.TB, got, want map[storage.Key]string) {
 }
 
 func TestCopy(t *testing.T) {
+	t.Parallel()
 	from, _ := openDisk(t)
 	for i := range 20 {
 		document(t, from, i)
@@ -126,6 +127,7 @@ func TestCopy(t *testing.T) {
 // TestCopyBreaks: the destination fails at every place in turn; whenever the copy
 // ends, no record is there without its objects, and running it again ends well.
 func TestCopyBreaks(t *testing.T) {
+	t.Parallel()
 	from, _ := openDisk(t)
 	for i := range 4 {
 		document(t, from, i)
@@ -168,6 +170,7 @@ func TestCopyBreaks(t *testing.T) {
 
 // TestCopyWhileWriting: documents arrive at the source all the time.
 func TestCopyWhileWriting(t *testing.T) {
+	t.Parallel()
 	from, _ := openDisk(t)
 	to, _ := openDisk(t)
 	for i := range 10 {
@@ -273,6 +276,7 @@ func TestCopyCancelled(t *testing.T) {
 }
 
 func TestFetch(t *testing.T) {
+	t.Parallel()
 	s, dir := openDisk(t)
 	for _, n := range []int{0, 1000, 40<<20 + 123} {
 		key := storage.Key(fmt.Sprint("a/", n))

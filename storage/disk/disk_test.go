@@ -37,10 +37,12 @@ func openAt(t testing.TB, dir string) *Store {
 }
 
 func TestContract(t *testing.T) {
+	t.Parallel()
 	storagetest.Test(t, func(t *testing.T) storage.Store { return open(t) })
 }
 
 func TestContractWithoutAttributes(t *testing.T) {
+	t.Parallel()
 	storagetest.Test(t, func(t *testing.T) storage.Store {
 		s := open(t)
 		s.attrs = false

@@ -146,14 +146,17 @@ func (s *Store) putOne(ctx context.Context, key storage.Key, up *upload, info st
 	opts.SetMatchETagExcept("*")
 	return s.retry(ctx, "s3:PutObject", func(ctx context.Context, beat func()) error {
 		b := newBody(up.src, up.parts[0], beat)
-		_, err := s.core.PutObject(ctx, s.opt.Bucket, s.name(key), b, up.size, "", up.sha256, opts)
+		done, err := s.core.PutObject(ctx, s.opt.Bucket, s.name(key), b, up.size, "", up.sha256, opts)
+		if err == nil && done.ETag == "" {
+			return errNotS3
+		}
 		return b.blame(err)
 	})
 }
 
-// completeStall is how long a server may take to join the parts without a sign
-// of life.
-const completeStall = 5 * time.Minute
+// completePatience: a server may take so many times longer to join the parts
+// without a sign of life than for anything else.
+const completePatience = 10
 
 func (s *Store) putParts(ctx context.Context, key storage.Key, up *upload, info storage.Info) error {
 	// The condition is only checked at the end; do not send much for nothing.
@@ -201,7 +204,7 @@ func (s *Store) complete(ctx context.Context, key storage.Key, id string, done [
 	var opts minio.PutObjectOptions
 	opts.ServerSideEncryption = s.readSSE
 	opts.SetMatchETagExcept("*")
-	return s.retryFor(ctx, "s3:PutObject", completeStall, func(ctx context.Context, _ func()) error {
+	return s.retryFor(ctx, "s3:PutObject", completePatience*s.opt.StallAfter, func(ctx context.Context, _ func()) error {
 		_, err := s.core.CompleteMultipartUpload(ctx, s.opt.Bucket, s.name(key), id, done, opts)
 		return err
 	})
@@ -259,6 +262,9 @@ func (s *Store) sendPart(ctx context.Context, key storage.Key, id string, number
 		})
 		if err != nil {
 			return b.blame(err)
+		}
+		if got.ETag == "" {
+			return errNotS3
 		}
 		out = minio.CompletePart{PartNumber: number, ETag: got.ETag, ChecksumSHA256: got.ChecksumSHA256}
 		return nil

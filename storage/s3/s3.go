@@ -82,7 +82,7 @@ func Open(_ context.Context, o Options) (*Store, error) {
 	core, err := minio.NewCore(u.Host, &minio.Options{
 		Creds:        creds(o),
 		Secure:       u.Scheme == "https",
-		Transport:    tr,
+		Transport:    checked{tr},
 		Region:       o.Region,
 		BucketLookup: lookup,
 		MaxRetries:   1, // retries are ours: see retry.go

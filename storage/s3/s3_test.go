@@ -31,9 +31,11 @@ func onServer(t testing.TB, server func(testing.TB) (endpoint, access, secret st
 }
 
 func TestContractMinIO(t *testing.T) {
+	t.Parallel()
 	storagetest.Test(t, func(t *testing.T) storage.Store { return onServer(t, servers.MinIO, nil) })
 }
 
 func TestContractVersity(t *testing.T) {
+	t.Parallel()
 	storagetest.Test(t, func(t *testing.T) storage.Store { return onServer(t, servers.Versity, nil) })
 }
