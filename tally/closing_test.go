@@ -145,6 +145,22 @@ func TestReconcile(t *testing.T) {
 			}
 		})
 	}
+	// A dossier a day: each day more or less is told from the others.
+	daily := &tallytest.Source{Register: small().Register}
+	for day := dossier.Date(20240725); day <= 20240910; day = day.AddDays(1) {
+		n := map[dossier.Date]int64{20240731: 3, 20240801: 5, 20240831: 7, 20240901: 11}[day]
+		daily.Cells = append(daily.Cells, tally.Cell{Unit: "H51", Series: "3@766-2022", Day: day, Denominator: n + 100})
+	}
+	ours := tally.Rate{Denominator: 3112}
+	for code, den := range map[string]int64{"first-day": 3112 - 105, "day-before": 3112 + 103, "last-day": 3112 - 107, "day-after": 3112 + 111} {
+		got, err := tally.Reconcile(ctx, daily, tally.Query{Period: august}, []dossier.PortalFigure{fig("H51", "3", 0, den)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := got.Rows[0].Candidates; got.Rows[0].Ours != ours || len(c) != 1 || c[0].Code != code || c[0].Match != tally.MatchBoth {
+			t.Errorf("%s: ours %v, candidates %v", code, got.Rows[0].Ours, c)
+		}
+	}
 	if _, err := tally.Reconcile(ctx, src, tally.Query{Period: august}, []dossier.PortalFigure{fig("H51", "4.7", 1, 1)}); !errors.Is(err, tally.ErrQuery) {
 		t.Errorf("an unknown indicator: %v", err)
 	}
@@ -171,7 +187,7 @@ func TestClosingHistories(t *testing.T) {
 			q.Unit = units[r.IntN(len(units))].Code
 		}
 		var was bytes.Buffer
-		if err := report(t, w.Source(), q).JSON(&was); err != nil {
+		if err := report(t, w.Source(), q).CSV(&was); err != nil { // it has the plan too
 			t.Fatal(err)
 		}
 		snap, err := tally.Close(ctx, w.Source(), q, tally.DefaultTargets(), time.Unix(1, 0))
@@ -200,7 +216,7 @@ func TestClosingHistories(t *testing.T) {
 			t.Fatal(err)
 		}
 		var closed bytes.Buffer
-		if err := table.JSON(&closed); err != nil {
+		if err := table.CSV(&closed); err != nil {
 			t.Fatal(err)
 		}
 		if closed.String() != was.String() {

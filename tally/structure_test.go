@@ -125,6 +125,54 @@ func TestProvinceMerged(t *testing.T) {
 	}
 }
 
+// TestParentToCome: a unit whose parent, as the register has it, has not begun
+// stands under the one whose place that parent takes, if it is one only.
+func TestParentToCome(t *testing.T) {
+	units := []dossier.Unit{
+		{Code: "H51", Level: dossier.Province},
+		{Code: "H51.1", Level: dossier.District, Parent: "H51", ValidTo: 20250701, Successor: "H51.5"},
+		{Code: "H51.5", Level: dossier.District, Parent: "H51", ValidFrom: 20250701},
+		{Code: "C", Level: dossier.Commune, Parent: "H51.5"},
+	}
+	for _, tt := range []struct {
+		name  string
+		units []dossier.Unit
+		want  dossier.UnitCode
+	}{
+		{"of one", units, "H51.1"},
+		{"of two", append(units, dossier.Unit{Code: "H51.2", Level: dossier.District, Parent: "H51", ValidTo: 20250701, Successor: "H51.5"}), "H51"},
+		{"of none", append([]dossier.Unit{units[0], {Code: "H51.1", Level: dossier.District, Parent: "H51"}}, units[2:]...), "H51"},
+	} {
+		s, err := tally.StructureAsOf(tt.units, 20240830)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Ancestors("C")[1]; got != tt.want {
+			t.Errorf("%s: it stands under %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestGap: between the end of a unit and the beginning of its successor its
+// parent answers for it, whoever else is waiting for the same successor.
+func TestGap(t *testing.T) {
+	units := []dossier.Unit{
+		{Code: "H51", Level: dossier.Province},
+		{Code: "A", Level: dossier.Commune, Parent: "H51", ValidTo: 20240101, Successor: "S"},
+		{Code: "B", Level: dossier.Commune, Parent: "H51", ValidTo: 20250101, Successor: "S"},
+		{Code: "S", Level: dossier.Commune, Parent: "H51", ValidFrom: 20250101},
+	}
+	for day, want := range map[dossier.Date]dossier.UnitCode{20231231: "A", 20240101: "H51", 20241231: "H51", 20250101: "S"} {
+		s, err := tally.StructureAsOf(units, day)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Holder("A"); got != want {
+			t.Errorf("%v: %s answers for A, want %s", day, got, want)
+		}
+	}
+}
+
 // TestVersionsOfACode: a unit that keeps its code and changes name and parent.
 func TestVersionsOfACode(t *testing.T) {
 	units := []dossier.Unit{
