@@ -193,7 +193,10 @@ const most = 256
 // descend looks through the ranges, which are of one kind and in order; done says
 // that the page is full.
 func (w *listWalk) descend(ctx context.Context, r querier, ranges []listRange) (done bool, err error) {
-	for chunk := range slices.Chunk(ranges, most) {
+	// The first pages need few ranges, and a page of rare dossiers all of them.
+	for size := 16; len(ranges) > 0; size = min(2*size, most) {
+		chunk := ranges[:min(size, len(ranges))]
+		ranges = ranges[len(chunk):]
 		var rows []any
 		for _, c := range chunk {
 			rows = append(rows, string(c.unit), c.from, c.to)
@@ -205,8 +208,7 @@ func (w *listWalk) descend(ctx context.Context, r querier, ranges []listRange) (
 		}
 		var found []busy
 		if err := query(ctx, r, `SELECT c.unit, c.period, `+w.side+` FROM (`+valuesText(len(chunk), "TEXT", "BIGINT", "BIGINT")+`) AS v
-			JOIN counter AS c ON c.unit = v.column1 AND c.period BETWEEN v.column2 AND v.column3
-			WHERE `+w.side+` > 0 ORDER BY c.unit, c.period`, rows, func(rows *sql.Rows) error {
+			CROSS JOIN counter AS c WHERE c.unit = v.column1 AND c.period BETWEEN v.column2 AND v.column3 AND `+w.side+` > 0 ORDER BY c.unit, c.period`, rows, func(rows *sql.Rows) error {
 			var b busy
 			err := rows.Scan(&b.unit, &b.period, &b.count)
 			found = append(found, b)
@@ -293,9 +295,11 @@ func (w *listWalk) read(ctx context.Context, r querier, days []listRange) (done 
 		rows = append(rows, string(d.unit), d.from)
 	}
 	n := len(rows)
+	// CROSS JOIN keeps SQLite from walking all dossiers in the order of the list
+	// and looking each up among the days.
 	text := `SELECT ` + dossierColumns + ` FROM (` + valuesText(len(days), "TEXT", "BIGINT") + `) AS v
-		JOIN dossier ON unit = v.column1 AND ` + w.column + ` = v.column2
-		WHERE unit > ` + fmt.Sprintf(`$%d OR unit = $%d AND (%s > $%d OR %s = $%d AND code > $%d)`, n+1, n+1, w.column, n+2, w.column, n+2, n+3) + `
+		CROSS JOIN dossier WHERE unit = v.column1 AND ` + w.column + ` = v.column2
+		AND (unit, ` + w.column + `, code) > (` + placeholders(n+1, 3) + `)
 		ORDER BY unit, ` + w.column + `, code LIMIT ` + strconv.Itoa(readMost)
 	for {
 		var got []*entry

@@ -178,7 +178,7 @@ func recountUnit(ctx context.Context, q querier, unit dossier.UnitCode, procedur
 	at := listPlace{unit: unit, day: -1}
 	for {
 		var got []*entry
-		if err := query(ctx, q, `SELECT `+dossierColumns+` FROM dossier WHERE unit = $1 AND (received_day > $2 OR received_day = $2 AND code > $3)
+		if err := query(ctx, q, `SELECT `+dossierColumns+` FROM dossier WHERE unit = $1 AND (received_day, code) > ($2, $3)
 			ORDER BY received_day, code LIMIT 500`, []any{string(unit), int64(at.day), string(at.code)}, func(r *sql.Rows) error {
 			e, err := scanDossier(r)
 			got = append(got, e)
