@@ -61,6 +61,8 @@ type Options struct {
 	Poll     time.Duration // pause between looks; 0: 2 s
 	Parallel int           // documents in flight; 0: 2
 	Finder   Finder        // nil: scans are filed by folder and name only
+	Pile     Pile          // nil: a pile with several receipts is not taken apart
+	Receipts bool          // receipt pages of a pile are kept
 	Join     bool          // JPEG series (scan_001.jpg, scan_002.jpg …) become one document
 	Quiet    time.Duration // how long no page may have been added to a series; 0: 15 s
 	DPI      int           // of JPEG pages that state none; 0: 200
@@ -400,10 +402,19 @@ func (f *Folder) bring(ctx context.Context, name string) error {
 	slip, ok := Filed(name)
 	if !ok && f.Finder != nil {
 		var code dossier.Code
-		if code, ok, err = f.Finder.Find(ctx, filepath.Join(f.Dir, filepath.FromSlash(name))); err != nil {
+		if code, ok, err = f.Finder.Find(ctx, f.full(name)); err != nil {
 			return err
 		}
 		slip.Dossier = code
+		if ok && f.Pile != nil {
+			parts, err := f.parts(ctx, name, code)
+			if err != nil {
+				return err
+			}
+			if len(parts) > 1 {
+				return f.bringPile(ctx, h, before, name, slip, parts)
+			}
+		}
 	}
 	if !ok {
 		if err := f.unchanged(h, name, before); err != nil {
@@ -413,6 +424,9 @@ func (f *Folder) bring(ctx context.Context, name string) error {
 	}
 	return f.hand(ctx, h, before, name, slip)
 }
+
+// full is the file's path for other processes.
+func (f *Folder) full(name string) string { return filepath.Join(f.Dir, filepath.FromSlash(name)) }
 
 // hand submits the open file under the slip and moves it.
 func (f *Folder) hand(ctx context.Context, h *os.File, before fs.FileInfo, name string, slip dossier.Slip) error {

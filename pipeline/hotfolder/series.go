@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"strings"
 
 	"golang.org/x/text/unicode/norm"
@@ -64,7 +63,7 @@ func (f *Folder) endOfSeries(ctx context.Context, s series, names []string, page
 	slip, ok := Filed(names[0])
 	if !ok && f.Finder != nil {
 		var err error
-		if slip.Dossier, ok, err = f.Finder.Find(ctx, filepath.Join(f.Dir, filepath.FromSlash(names[0]))); err != nil {
+		if slip.Dossier, ok, err = f.Finder.Find(ctx, f.full(names[0])); err != nil {
 			return ending{}, err
 		}
 	}
