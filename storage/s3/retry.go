@@ -93,7 +93,7 @@ func code(err error) string {
 // transient: may pass by itself.
 func transient(err error) bool {
 	var body *bodyError
-	if errors.As(err, &body) || errors.Is(err, errProgress) || isConfiguration(err) {
+	if errors.As(err, &body) || errors.Is(err, errProgress) || errors.Is(err, errNoCredentials) || isConfiguration(err) {
 		return false
 	}
 	var r minio.ErrorResponse
@@ -138,6 +138,9 @@ func (s *Store) final(right string, err error) error {
 	}
 	if errors.Is(err, errProgress) {
 		return err
+	}
+	if errors.Is(err, errNoCredentials) {
+		return fmt.Errorf("storage/s3: %w: %w", storage.ErrDenied, err)
 	}
 	var r minio.ErrorResponse
 	if !errors.As(err, &r) {

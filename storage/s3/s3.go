@@ -26,7 +26,6 @@ import (
 	"time"
 
 	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/minio/minio-go/v7/pkg/encrypt"
 
 	"sohoa/storage"
@@ -102,18 +101,6 @@ func Open(_ context.Context, o Options) (*Store, error) {
 func (s *Store) Close() error {
 	s.transport.CloseIdleConnections()
 	return nil
-}
-
-func creds(o Options) *credentials.Credentials {
-	if o.AccessKey != "" {
-		return credentials.NewStaticV4(o.AccessKey, o.SecretKey, o.SessionToken)
-	}
-	return credentials.NewChainCredentials([]credentials.Provider{
-		&credentials.EnvAWS{},
-		&credentials.EnvMinio{},
-		&credentials.FileAWSCredentials{},
-		&credentials.IAM{},
-	})
 }
 
 func transport(o Options) (*http.Transport, error) {

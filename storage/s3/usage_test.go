@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -420,9 +421,16 @@ func TestRights(t *testing.T) {
 	}
 }
 
-// TestCredentials: from the environment, and from the shared file.
+// TestCredentials: from the environment, from the shared file, from a role.
 func TestCredentials(t *testing.T) {
 	s := onServer(t, servers.MinIO, nil)
+	// The address that a container asks for the keys of its role.
+	role := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(map[string]any{"AccessKeyId": s.opt.AccessKey, "SecretAccessKey": s.opt.SecretKey, "Token": "", "Expiration": time.Now().Add(time.Hour)})
+	}))
+	defer role.Close()
+	nothing := httptest.NewServer(http.NotFoundHandler())
+	defer nothing.Close()
 	empty := filepath.Join(t.TempDir(), "none")
 	file := filepath.Join(t.TempDir(), "credentials")
 	if err := os.WriteFile(file, []byte("[kho]\naws_access_key_id = "+s.opt.AccessKey+"\naws_secret_access_key = "+s.opt.SecretKey+"\n"), 0o600); err != nil {
@@ -433,6 +441,8 @@ func TestCredentials(t *testing.T) {
 		"minio": {"MINIO_ACCESS_KEY": s.opt.AccessKey, "MINIO_SECRET_KEY": s.opt.SecretKey},
 		"root":  {"MINIO_ROOT_USER": s.opt.AccessKey, "MINIO_ROOT_PASSWORD": s.opt.SecretKey},
 		"file":  {"AWS_SHARED_CREDENTIALS_FILE": file, "AWS_PROFILE": "kho"},
+		"role":  {"AWS_CONTAINER_CREDENTIALS_FULL_URI": role.URL},
+		"none":  {"AWS_CONTAINER_CREDENTIALS_FULL_URI": nothing.URL},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, k := range []string{"AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE",
@@ -451,7 +461,14 @@ func TestCredentials(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := c.Check(t.Context()); err != nil {
+			err = c.Check(t.Context())
+			if name == "none" {
+				if !errors.Is(err, storage.ErrDenied) || !strings.Contains(err.Error(), "AWS_ACCESS_KEY_ID") {
+					t.Errorf("Check without credentials: %v", err)
+				}
+				return
+			}
+			if err != nil {
 				t.Error(err)
 			}
 		})
