@@ -348,10 +348,10 @@ func TestReconciliationText(t *testing.T) {
 	if err := r.CSV(&out); err != nil {
 		t.Fatal(err)
 	}
-	want := `unit,name,indicator,portal_numerator,portal_denominator,portal_rate,numerator,denominator,rate,numerator_difference,denominator_difference,candidates
-H51.10,Huyện Trần Đề,4.2,0,1,0.00,2,6,33.33,2,5,"chỉ tính riêng đơn vị, không gồm đơn vị trực thuộc; đúng theo công thức 766-2026 (khớp tử số); bỏ ngày đầu kỳ (khớp tử số); chỉ tính hồ sơ đã đồng bộ lên Cổng (khớp tử số)"
-H51,Tỉnh Sóc Trăng,3,3,10,30.00,3,10,30.00,0,0,
-H51,Tỉnh Sóc Trăng,9,0,0,,3,4,75.00,3,4,Cổng chưa có số liệu của đơn vị này
+	want := `unit,name,indicator,portal_numerator,portal_denominator,portal_rate,numerator,denominator,rate,numerator_difference,denominator_difference,candidates,formula
+H51.10,Huyện Trần Đề,4.2,0,1,0.00,2,6,33.33,2,5,"chỉ tính riêng đơn vị, không gồm đơn vị trực thuộc; đúng theo công thức 766-2026 (khớp tử số); bỏ ngày đầu kỳ (khớp tử số); chỉ tính hồ sơ đã đồng bộ lên Cổng (khớp tử số)",766-2022
+H51,Tỉnh Sóc Trăng,3,3,10,30.00,3,10,30.00,0,0,,766-2022
+H51,Tỉnh Sóc Trăng,9,0,0,,3,4,75.00,3,4,Cổng chưa có số liệu của đơn vị này,766-2022
 `
 	if out.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", out.String(), want)

@@ -20,6 +20,9 @@ type listing struct {
 	rows   [][]any // string, dossier.Text, int, int64, dossier.Date, Rate, or nil for nothing
 	notes  []dossier.Text
 	period dossier.Period
+	// formula is the version that every line of a CSV repeats, so that no figure
+	// goes without it; empty where the figures are of several.
+	formula string
 }
 
 type listHead struct {
@@ -101,6 +104,9 @@ func (l listing) csv(w io.Writer) error {
 	for _, h := range l.heads {
 		line = append(line, h.key)
 	}
+	if l.formula != "" {
+		line = append(line, "formula")
+	}
 	if err := c.Write(line); err != nil {
 		return err
 	}
@@ -113,6 +119,9 @@ func (l listing) csv(w io.Writer) error {
 				s = CSVText(s)
 			}
 			line = append(line, s)
+		}
+		if l.formula != "" {
+			line = append(line, l.formula)
 		}
 		if err := c.Write(line); err != nil {
 			return err
@@ -207,7 +216,7 @@ func numberHead(vi, en, key string) listHead {
 func (r Reconciliation) listing() listing {
 	l := listing{
 		title: dossier.Text{VI: "ĐỐI CHIẾU SỐ LIỆU VỚI CỔNG DỊCH VỤ CÔNG QUỐC GIA", EN: "RECONCILIATION WITH THE NATIONAL PORTAL"},
-		sheet: "Đối chiếu", period: r.Query.Period,
+		sheet: "Đối chiếu", period: r.Query.Period, formula: r.Query.Version,
 		under: []dossier.Text{
 			{VI: PeriodText(r.Query.Period, "vi"), EN: PeriodText(r.Query.Period, "en")},
 			{VI: "Công thức " + r.Query.Version + " · cơ cấu đơn vị ngày " + r.Query.AsOf.Local(), EN: "Formula " + r.Query.Version + " · units as of " + r.Query.AsOf.String()}},
@@ -434,7 +443,7 @@ func (r Restatement) JSON(w io.Writer) error {
 func (t Trend) listing() listing {
 	l := listing{
 		title: dossier.Text{VI: "DIỄN BIẾN THEO THÁNG", EN: "MONTH BY MONTH"},
-		sheet: "Theo tháng", period: t.Query.Period,
+		sheet: "Theo tháng", period: t.Query.Period, formula: t.Query.Version,
 		under: []dossier.Text{{VI: t.Unit.Name, EN: t.Unit.Name},
 			{VI: PeriodText(t.Query.Period, "vi"), EN: PeriodText(t.Query.Period, "en")}, {VI: "Công thức " + t.Query.Version, EN: "Formula " + t.Query.Version}},
 		heads: []listHead{{dossier.Text{VI: "Tháng", EN: "Month"}, "month", 10, true}, {dossier.Text{VI: "Chỉ tiêu", EN: "Indicator"}, "indicator", 9, true}, {dossier.Text{VI: "Tên", EN: "Name"}, "name", 28, true},
@@ -505,7 +514,7 @@ func (t Trend) JSON(w io.Writer) error {
 func (f Forecast) listing() listing {
 	l := listing{
 		title: dossier.Text{VI: "DỰ BÁO THỰC HIỆN CHỈ TIÊU ĐẾN NGÀY " + f.By.Local(), EN: "OUTLOOK TO " + f.By.String()},
-		sheet: "Dự báo", period: f.Query.Period,
+		sheet: "Dự báo", period: f.Query.Period, formula: f.Query.Version,
 		under: []dossier.Text{{VI: PeriodText(f.Query.Period, "vi"), EN: PeriodText(f.Query.Period, "en")},
 			{VI: "Công thức " + f.Query.Version + " · cơ cấu đơn vị ngày " + f.Query.AsOf.Local(), EN: "Formula " + f.Query.Version + " · units as of " + f.Query.AsOf.String()}},
 		heads: []listHead{unitHead, nameHead, {dossier.Text{VI: "Chỉ tiêu", EN: "Indicator"}, "indicator", 9, true},

@@ -83,10 +83,10 @@ func TestForecast(t *testing.T) {
 	if err := f.CSV(&out); err != nil {
 		t.Fatal(err)
 	}
-	want := `unit,name,indicator,numerator,denominator,rate,target,gap,expected,needed,per_day,on_course
-H51.10,Huyện Trần Đề,4.2,2,6,33.33,80.00,3,6,8,1,33.33
-H51.10,Huyện Trần Đề,9,0,1,0.00,100.00,1,1,2,1,0.00
-H51.10.1,Xã Đại Ân 2,4.2,2,5,40.00,80.00,2,5,6,1,40.00
+	want := `unit,name,indicator,numerator,denominator,rate,target,gap,expected,needed,per_day,on_course,formula
+H51.10,Huyện Trần Đề,4.2,2,6,33.33,80.00,3,6,8,1,33.33,766-2022
+H51.10,Huyện Trần Đề,9,0,1,0.00,100.00,1,1,2,1,0.00,766-2022
+H51.10.1,Xã Đại Ân 2,4.2,2,5,40.00,80.00,2,5,6,1,40.00,766-2022
 `
 	if out.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
@@ -112,11 +112,11 @@ func TestTrendForms(t *testing.T) {
 	if err := tr.CSV(&out); err != nil {
 		t.Fatal(err)
 	}
-	want := `month,indicator,name,numerator,denominator,rate,numerator_so_far,denominator_so_far,rate_so_far,target
-2024-08,4.2,"Số hóa hồ sơ, kết quả",2,6,33.33,2,6,33.33,80.00
-2024-09,4.2,"Số hóa hồ sơ, kết quả",0,7,0.00,2,13,15.38,80.00
-2024-08,resolved,Đã giải quyết,0,0,,0,0,,
-2024-09,resolved,Đã giải quyết,0,0,,0,0,,
+	want := `month,indicator,name,numerator,denominator,rate,numerator_so_far,denominator_so_far,rate_so_far,target,formula
+2024-08,4.2,"Số hóa hồ sơ, kết quả",2,6,33.33,2,6,33.33,80.00,766-2022
+2024-09,4.2,"Số hóa hồ sơ, kết quả",0,7,0.00,2,13,15.38,80.00,766-2022
+2024-08,resolved,Đã giải quyết,0,0,,0,0,,,766-2022
+2024-09,resolved,Đã giải quyết,0,0,,0,0,,,766-2022
 `
 	if out.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
