@@ -113,3 +113,21 @@ func FuzzPortal(f *testing.F) {
 		}
 	})
 }
+
+func FuzzManifest(f *testing.F) {
+	read := func(s *sheet.Sheet, m sheet.Mapping) (Lines[Entry], []*dossier.RowError, error) {
+		return ReadManifest(s, m, false)
+	}
+	fuzzRead(f, "file,dossier,kind,number,unit,paper,name,issued_on,valid_from,valid_to,owner_id\n",
+		[]string{"a\\b.pdf,H51-240830-0001,component,,,TK-01,X,2024-01-01,,,079123456789", "x.pdf,,,1/QĐ,H51,,,,,,", "../x,,,,,,,,,,1"}, read, func(t *testing.T, e Entry) {
+			if e.File == "" || strings.HasPrefix(e.File, "/") || strings.Contains("/"+e.File+"/", "/../") || strings.Contains(e.File, "\\") {
+				t.Fatal(e.File)
+			}
+			if e.Slip.Dossier == "" && (e.Slip.Number == "" || e.Slip.Unit == "" || e.Slip.Kind != dossier.ResultInForce) {
+				t.Fatalf("%+v", e.Slip)
+			}
+			if e.Slip.Dossier != "" && e.Slip.Kind != dossier.Component && e.Slip.Kind != dossier.ResultKind {
+				t.Fatalf("%+v", e.Slip)
+			}
+		})
+}
