@@ -1,0 +1,80 @@
+package web_test
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"sohoa/dossier"
+	"sohoa/internal/testneed"
+)
+
+// TestPagesForEverybody has axe-core look at every page, in light and dark, and
+// weighs each.
+func TestPagesForEverybody(t *testing.T) {
+	path := filepath.Join(testneed.Root(t), "bin", "axe.min.js")
+	axe, err := os.ReadFile(path)
+	if err != nil {
+		testneed.Missing(t, "axe-core", "run scripts/axe.sh")
+	}
+	h := newHouse(t, setup{})
+	h.fill(400)
+	h.account("lan", dossier.Operator, "H51", false)
+	token := h.token(dossier.Operator, "H51")
+	r := h.send(token, code("H51.10", 1), "result", "accept/signed-rsa-pades.pdf")
+	var signed, blank documentBody
+	r.json(t, &signed)
+	r = h.send(token, code("H51.10", 1), "component", "accept/blank-back.pdf")
+	r.json(t, &blank)
+	b := newBrowser(t, h)
+	b.expected = []string{"404 (Not Found)", "401 (Unauthorized)"}
+
+	look := func(path string, schemes ...string) {
+		t.Helper()
+		for _, scheme := range schemes {
+			b.media(scheme)
+			b.open(path)
+			found := get(b, chromedp.Evaluate[[]string](string(axe)+`;
+				axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.map(v => v.id + ": " + v.help + ": " + v.nodes.map(n => n.target + " " + n.failureSummary).slice(0, 3).join(" | ")))`,
+				func(p *runtime.EvaluateParams) { p.AwaitPromise = new(true) }))
+			for _, v := range found {
+				t.Errorf("%s (%s): %s", path, scheme, v)
+			}
+		}
+	}
+	look("/login", "light", "dark")
+	b.media("light")
+	b.signIn("lan")
+	pages := []string{"/?period=2024", "/?period=2024&unit=H51.10&lang=en", "/?period=2019&lang=vi", "/list?period=2024&indicator=4.2&side=missing",
+		"/list?period=2019&indicator=4.2", "/dossiers/" + code("H51.10", 1), "/documents/" + signed.ID, "/documents/" + blank.ID,
+		"/station", "/station?code=" + code("H51.10", 1), "/inbox", "/operations", "/password", "/nothing"}
+	for _, p := range pages {
+		look(p, "light")
+	}
+	for _, p := range []string{pages[0], "/documents/" + blank.ID, "/station?code=" + code("H51.10", 1)} {
+		look(p, "dark")
+	}
+
+	// What a page weighs, with its style and script, on the wire of an old line.
+	person := h.browser()
+	h.post(person, "/login", signInForm(password))
+	shared := len(h.get("/static/style.css", "").body) + len(h.get("/static/station.js", "").body)
+	for _, p := range pages {
+		r := h.visit(person, p)
+		if r.StatusCode != http.StatusOK && p != "/nothing" {
+			t.Errorf("%s: %d", p, r.StatusCode)
+		}
+		if n := len(r.body) + shared; n > 150<<10 {
+			t.Errorf("%s weighs %d bytes", p, n)
+		}
+		// Useful without JavaScript: what a page shows is in it.
+		if !strings.Contains(string(r.body), "<h1") {
+			t.Errorf("%s has no heading of its own", p)
+		}
+	}
+}
