@@ -24,6 +24,7 @@ type file struct {
 	objs        map[int]object
 	next        int
 	pages       []int
+	streams     bool   // its cross-reference is a stream
 	acroForm    []int  // the fields
 	form        bool   // it has a form before it is signed
 	notes       []int  // annotations of page 1 besides the fields
@@ -195,7 +196,7 @@ func (f *file) packedBytes() []byte {
 	object{num: self, packed: true, stream: deflate(rows),
 		body: fmt.Sprintf("/Type/XRef/Size %d/Root 1 0 R/W[1 4 2]%s/Filter/FlateDecode", f.next, f.id())}.write(&b)
 	fmt.Fprintf(&b, "startxref\n%d\n%%%%EOF\n", f.xref)
-	f.data = b.Bytes()
+	f.data, f.streams = b.Bytes(), true
 	return f.data
 }
 
@@ -212,6 +213,22 @@ func (f *file) append(changed ...object) {
 	}
 	prev := f.xref
 	f.xref = b.Len()
+	if f.streams {
+		// A file keeps to one kind of cross-reference.
+		self := f.alloc()
+		at[self] = f.xref
+		index, rows := "", []byte(nil)
+		for _, o := range append(changed, object{num: self}) {
+			index += fmt.Sprintf("%d 1 ", o.num)
+			p := at[o.num]
+			rows = append(rows, 1, byte(p>>24), byte(p>>16), byte(p>>8), byte(p), 0, 0)
+		}
+		object{num: self, packed: true, stream: rows,
+			body: fmt.Sprintf("/Type/XRef/Size %d/Root 1 0 R/Prev %d/Index[%s]/W[1 4 2]%s", f.next, prev, index, f.id())}.write(b)
+		fmt.Fprintf(b, "startxref\n%d\n%%%%EOF\n", f.xref)
+		f.data = b.Bytes()
+		return
+	}
 	b.WriteString("xref\n")
 	for _, o := range changed {
 		fmt.Fprintf(b, "%d 1\n%010d 00000 n \n", o.num, at[o.num])
