@@ -102,18 +102,34 @@ func AllSeries() []Series {
 // zero cells: what a ledger adds to its counters.
 func Diff(before, after []Cell) []Cell {
 	cells := make([]Cell, 0, len(before)+len(after))
+	// Contributions are sorted: taken in turns, they need no sorting again.
+	for len(before) > 0 && len(after) > 0 {
+		if CompareCells(before[0], after[0]) < 0 {
+			cells = append(cells, negative(before[0]))
+			before = before[1:]
+		} else {
+			cells = append(cells, after[0])
+			after = after[1:]
+		}
+	}
 	cells = append(cells, after...)
 	for _, c := range before {
-		c.Numerator, c.Denominator = -c.Numerator, -c.Denominator
-		cells = append(cells, c)
+		cells = append(cells, negative(c))
 	}
 	return Sum(cells)
+}
+
+func negative(c Cell) Cell {
+	c.Numerator, c.Denominator = -c.Numerator, -c.Denominator
+	return c
 }
 
 // Sum aggregates cells of the same unit, series and day, sorts them and drops
 // zeros. It reorders its argument.
 func Sum(cells []Cell) []Cell {
-	slices.SortFunc(cells, CompareCells)
+	if !slices.IsSortedFunc(cells, CompareCells) {
+		slices.SortFunc(cells, CompareCells)
+	}
 	out := cells[:0]
 	for n := 0; n < len(cells); {
 		c := cells[n]

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"sohoa/dossier"
 	"sohoa/tally"
 )
@@ -239,4 +241,42 @@ func TestDiff(t *testing.T) {
 	if got := tally.Diff(after, after); len(got) != 0 {
 		t.Errorf("no change is %v", got)
 	}
+}
+
+// TestDiffAnyOrder: whatever the order and however often a cell comes, the
+// difference is the one of the sums.
+func TestDiffAnyOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cell := rapid.Custom(func(t *rapid.T) tally.Cell {
+			return tally.Cell{
+				Unit: dossier.UnitCode(rapid.SampledFrom([]string{"A", "B"}).Draw(t, "unit")), Series: tally.Series(rapid.SampledFrom([]string{"x", "y"}).Draw(t, "series")),
+				Day: dossier.Date(rapid.IntRange(1, 2).Draw(t, "day")), Numerator: rapid.Int64Range(-2, 2).Draw(t, "n"), Denominator: rapid.Int64Range(-2, 2).Draw(t, "d")}
+		})
+		before, after := rapid.SliceOf(cell).Draw(t, "before"), rapid.SliceOf(cell).Draw(t, "after")
+		if rapid.Bool().Draw(t, "sorted") {
+			slices.SortFunc(before, tally.CompareCells)
+			slices.SortFunc(after, tally.CompareCells)
+		}
+		want := map[tally.Cell][2]int64{}
+		for n, list := range [][]tally.Cell{before, after} {
+			for _, c := range list {
+				k := tally.Cell{Unit: c.Unit, Series: c.Series, Day: c.Day}
+				sign := int64(2*n - 1)
+				want[k] = [2]int64{want[k][0] + sign*c.Numerator, want[k][1] + sign*c.Denominator}
+			}
+		}
+		got := tally.Diff(before, after)
+		for n, c := range got {
+			k := tally.Cell{Unit: c.Unit, Series: c.Series, Day: c.Day}
+			if want[k] != [2]int64{c.Numerator, c.Denominator} || n > 0 && tally.CompareCells(got[n-1], c) >= 0 {
+				t.Fatalf("cell %v in %v, want %v", c, got, want[k])
+			}
+			delete(want, k)
+		}
+		for k, v := range want {
+			if v != [2]int64{} {
+				t.Fatalf("%v is lost", k)
+			}
+		}
+	})
 }
