@@ -40,7 +40,7 @@ func place(d dossier.Door) (queue string, priority int) {
 type queue interface {
 	migrate(ctx context.Context) error
 	// insert queues a document's job in the transaction.
-	insert(ctx context.Context, t *tx, id string, door dossier.Door) (job int64, err error)
+	insert(ctx context.Context, t *tx, id string, s dossier.Slip) (job int64, err error)
 	// complete ends the job that ctx is of, if it is of one, in the transaction.
 	complete(ctx context.Context, t *tx) error
 	// start begins to work; stop drains: it waits for what runs, or ends it when
@@ -194,13 +194,16 @@ func (l *Ledger) fault(ctx context.Context, id, text string) error {
 }
 
 // sweep marks as faulted what lost its last try together with the process that
-// made it.
+// made it, and gives bulk retries their place.
 func (l *Ledger) sweep(ctx context.Context) error {
 	return l.update(ctx, func(ctx context.Context, t *tx) error {
 		_, err := t.Exec(ctx, `UPDATE document SET state = 'faulted', fault = $1 WHERE state = 'pending' AND state IN ('pending', 'faulted')
 			AND job IN (SELECT id FROM river_job WHERE state IN ('discarded', 'cancelled'))`,
 			"the process ended during the last try")
-		return err
+		if err != nil {
+			return err
+		}
+		return t.promote(ctx)
 	})
 }
 
@@ -264,7 +267,7 @@ func (l *Ledger) Replay(ctx context.Context, id string) error {
 		if err != nil || d.state != dossier.Faulted {
 			return err
 		}
-		job, err := l.queue.insert(ctx, t, id, d.intake.Slip.Door)
+		job, err := l.queue.insert(ctx, t, id, d.intake.Slip)
 		if err != nil {
 			return err
 		}

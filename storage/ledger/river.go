@@ -65,14 +65,19 @@ func (q *riverQueue[TTx]) migrate(ctx context.Context) error {
 	return err
 }
 
-func (q *riverQueue[TTx]) insert(ctx context.Context, t *tx, id string, door dossier.Door) (int64, error) {
-	name, priority := place(door)
+func (q *riverQueue[TTx]) insert(ctx context.Context, t *tx, id string, s dossier.Slip) (int64, error) {
+	name, priority := place(s.Door)
 	// How many tries there are, the workers say: River's own limit is out of reach.
 	r, err := q.client.InsertTx(ctx, q.of(t), intakeJob{id}, &river.InsertOpts{Queue: name, Priority: priority, MaxAttempts: mostAttempts})
 	if err != nil {
 		return 0, err
 	}
 	t.queued = append(t.queued, name)
+	if name == bulkQueue {
+		if err := t.turn(ctx, r.Job.ID, priority, s.Unit); err != nil {
+			return 0, err
+		}
+	}
 	return r.Job.ID, nil
 }
 
