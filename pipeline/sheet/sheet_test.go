@@ -233,6 +233,28 @@ func TestBind(t *testing.T) {
 	}
 }
 
+func TestReadMapping(t *testing.T) {
+	m, err := ReadMapping(open(t, []byte("Tiêu đề;Cột\nMã số lưu trữ;code\nGhi chú nội bộ;\n")))
+	if err != nil || len(m) != 2 || m["Mã số lưu trữ"] != "code" {
+		t.Fatal(m, err)
+	}
+	s := open(t, []byte("mã số lưu trữ,GHI CHÚ NỘI BỘ\nA,x\n"))
+	unknown, err := s.Bind([]Column{{Name: "code"}}, m)
+	if err != nil || len(unknown) > 0 {
+		t.Fatal(unknown, err)
+	}
+	for row, err := range s.Rows() {
+		if err != nil || row.Get("code") != "A" {
+			t.Error(row, err)
+		}
+	}
+	for _, bad := range []string{"a,b\n1,2\n", "header,header\n1,2\n", "header,column,more\n1,2,3\n"} {
+		if _, err := ReadMapping(open(t, []byte(bad))); err == nil {
+			t.Errorf("%q passed", bad)
+		}
+	}
+}
+
 func TestNotATable(t *testing.T) {
 	for name, data := range map[string]string{
 		"empty":   "",
