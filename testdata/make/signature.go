@@ -80,6 +80,25 @@ func signatures() {
 	f.sign(with(ec, func(s *signing) { s.noForm = true }))
 	put("good", "widget-without-form", f)
 
+	lock := func(action, fields string) signing {
+		return with(ec, func(s *signing) {
+			s.dictionary = "/Reference[<</Type/SigRef/TransformMethod/FieldMDP/TransformParams<</Type/TransformParams/V/1.2/Action/" + action + fields + ">>>>]"
+		})
+	}
+	for _, l := range []struct {
+		verdict, name, action, fields string
+	}{
+		{"changed-after", "locked-all-then-filled", "All", ""},
+		{"changed-after", "locked-field-then-filled", "Include", "/Fields[(SoKyHieu)]"},
+		{"good", "locked-other-then-filled", "Include", "/Fields[(Khac)]"},
+		{"good", "locked-all-but-this-then-filled", "Exclude", "/Fields[(SoKyHieu)]"},
+	} {
+		f = signed(lock(l.action, l.fields))
+		f.fill("12/QD-UBND")
+		f.sign(second)
+		put(l.verdict, l.name, f)
+	}
+
 	// long-term
 	f = signed(pades)
 	f.dss()

@@ -3,6 +3,7 @@ package signature
 import (
 	"bytes"
 	"slices"
+	"strings"
 )
 
 // followUp looks at what came after each signature. Every step from one
@@ -15,6 +16,7 @@ func (v *verifier) followUp() {
 		vouched        bool // by the signer of the next signature
 	}
 	var steps []step
+	var locks []lock
 	for i, s := range v.sigs {
 		if s.end == 0 { // nothing is known to be covered
 			steps = append(steps, step{})
@@ -26,6 +28,7 @@ func (v *verifier) followUp() {
 		case 2:
 			limit = min(limit, filling)
 		}
+		locks = append(locks, s.locks...)
 		st := step{allowed: upkeep} // unsigned: only what keeps signatures verifiable
 		var next *found
 		if i+1 < len(v.sigs) {
@@ -38,7 +41,13 @@ func (v *verifier) followUp() {
 			if next.verdict.Intact && next.verdict.CoversRevision && !next.verdict.DocumentStamp {
 				st.allowed, st.vouched = limit, true
 			}
-			st.level = v.between(s, next)
+			var filled []string
+			st.level, filled = v.between(s, next)
+			for _, l := range locks {
+				if slices.ContainsFunc(filled, l.holds) {
+					st.level = anything
+				}
+			}
 		}
 		steps = append(steps, st)
 	}
@@ -54,14 +63,54 @@ func (v *verifier) followUp() {
 	v.resigned = v.resigned && changed
 }
 
-func (v *verifier) between(a, b *found) level {
+func (v *verifier) between(a, b *found) (l level, filled []string) {
 	if a.end == b.end {
-		return same
+		return same, nil
 	}
 	if a.state == nil || b.state == nil {
-		return anything
+		return anything, nil
 	}
 	return compare(a.state, b.state)
+}
+
+// lock is what a signature says of fields that must stay as they are (FieldMDP).
+type lock struct {
+	action name // All, Include, Exclude
+	fields []string
+}
+
+func (l lock) holds(field string) bool {
+	named := slices.ContainsFunc(l.fields, func(f string) bool { return field == f || strings.HasPrefix(field, f+".") })
+	switch l.action {
+	case "Include":
+		return named
+	case "Exclude":
+		return !named
+	}
+	return true // All, and what nobody knows
+}
+
+// locks reads the FieldMDP transforms of a signature.
+func (v *verifier) locks(sig dict) (out []lock) {
+	if v.last == nil {
+		return nil
+	}
+	for _, r := range v.last.array(sig.get("Reference")) {
+		d := v.last.dict(r)
+		if v.last.resolve(d.get("TransformMethod")) != name("FieldMDP") {
+			continue
+		}
+		p := v.last.dict(d.get("TransformParams"))
+		var l lock
+		l.action, _ = v.last.resolve(p.get("Action")).(name)
+		for _, f := range v.last.array(p.get("Fields")) {
+			if t, ok := v.last.resolve(f).(text); ok {
+				l.fields = append(l.fields, plain(t.b))
+			}
+		}
+		out = append(out, l)
+	}
+	return out
 }
 
 // tail judges what stands behind the newest signature.
@@ -72,7 +121,8 @@ func (v *verifier) tail(s *found) level {
 	if s.state == nil || v.last == nil || !v.orderly(s) {
 		return anything
 	}
-	return max(upkeep, compare(s.state, v.last))
+	l, _ := compare(s.state, v.last)
+	return max(upkeep, l)
 }
 
 // blank reports whether only white space follows.

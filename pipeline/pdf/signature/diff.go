@@ -20,20 +20,20 @@ const (
 // compare tells how far new departs from old. It walks both from their roots
 // at the same time. What is not known to be harmless is anything: page content,
 // resources, a reference that pointed nowhere and now points at something.
-func compare(old, new *doc) level {
+func compare(old, new *doc) (l level, filled []string) {
 	if old.rebuilt || new.rebuilt {
-		return anything
+		return anything, nil
 	}
-	c := &comparer{old: old, new: new, seen: map[visit]bool{}, roles: map[int]role{}}
+	c := &comparer{old: old, new: new, seen: map[visit]bool{}, roles: map[int]role{}, names: map[int]string{}}
 	or, ok := old.trailer.get("Root").(ref)
 	nr, ok2 := new.trailer.get("Root").(ref)
 	if !ok || !ok2 || or != nr {
-		return anything
+		return anything, nil
 	}
 	c.plan()
 	c.values(old.trailer.get("Encrypt"), new.trailer.get("Encrypt"), anything)
 	c.values(or, nr, anything)
-	return c.worst
+	return c.worst, c.filled
 }
 
 // role is what an object is, wherever a walk comes upon it.
@@ -61,6 +61,8 @@ type comparer struct {
 	seen     map[visit]bool
 	roles    map[int]role
 	worst    level
+	filled   []string       // names of the fields that have another value
+	names    map[int]string // of the fields, by object
 	count    int
 }
 
@@ -96,21 +98,28 @@ func (c *comparer) plan() {
 		}
 	}
 	pages(d.root().get("Pages"), 0)
-	var fields func(v any, depth int)
-	fields = func(v any, depth int) {
+	var fields func(v any, prefix string, depth int)
+	fields = func(v any, prefix string, depth int) {
+		f := d.dict(v)
+		if t, ok := d.resolve(f.get("T")).(text); ok {
+			if prefix != "" {
+				prefix += "."
+			}
+			prefix += plain(t.b)
+		}
 		r, ok := v.(ref)
 		if ok {
 			if c.roles[r.num] == formField || depth > maxDepth {
 				return
 			}
-			c.roles[r.num] = formField
+			c.roles[r.num], c.names[r.num] = formField, prefix
 		}
-		for _, k := range d.array(d.dict(v).get("Kids")) {
-			fields(k, depth+1)
+		for _, k := range d.array(f.get("Kids")) {
+			fields(k, prefix, depth+1)
 		}
 	}
 	for _, f := range d.array(d.dict(d.root().get("AcroForm")).get("Fields")) {
-		fields(f, 0)
+		fields(f, "", 0)
 	}
 }
 
@@ -196,11 +205,11 @@ func (c *comparer) object(num int, o, n any, bad level) {
 			c.page(od, nd)
 			return
 		case formField:
-			c.field(od, nd)
+			c.field(c.names[num], od, nd)
 			return
 		case annotation:
 			if od.get("Subtype") == name("Widget") {
-				c.field(od, nd)
+				c.field(c.names[num], od, nd)
 			} else {
 				c.annotation(od, nd)
 			}
@@ -482,7 +491,7 @@ func (c *comparer) annots(o, n []any) {
 }
 
 // field compares a form field or its widget.
-func (c *comparer) field(o, n dict) {
+func (c *comparer) field(fullName string, o, n dict) {
 	kind := c.inherited(n, "FT")
 	signed := kind == name("Sig") && c.old.dict(o.get("V")) != nil
 	c.dicts(o, n, anything, func(k name, ov, nv any) (level, bool) {
@@ -501,7 +510,14 @@ func (c *comparer) field(o, n dict) {
 				}
 				return same, true
 			}
-			return filling, false
+			before := c.worst
+			c.worst = same
+			c.values(ov, nv, filling)
+			if c.worst != same {
+				c.filled = append(c.filled, fullName)
+			}
+			c.worst = max(c.worst, before)
+			return same, true
 		case "AP", "AS", "I", "RV", "M", "Ff", "F", "DA", "MK", "Lock", "P":
 			return filling, false
 		case "Kids":

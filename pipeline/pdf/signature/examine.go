@@ -26,6 +26,7 @@ func (v *verifier) examine(s *found) {
 	}
 	s.certify = v.certification(s.sig)
 	d.Certification = s.certify != 0
+	s.locks = v.locks(s.sig)
 
 	raw, rangeErr := v.covered(s)
 	if rangeErr != nil {

@@ -19,7 +19,7 @@
 // compared object by object, from the root. An unsigned update may only keep
 // signatures verifiable (DSS, document timestamps, metadata). What the next
 // signer signed may besides fill fields, add signatures and add notes, as far as
-// a certification (DocMDP) allows it. Whatever is not known to be harmless is a
+// a certification (DocMDP) and locks on fields (FieldMDP) allow it. Whatever is not known to be harmless is a
 // change: content, resources, references that pointed nowhere when it was signed
 // (shadow attacks), bytes outside the cross-reference.
 //

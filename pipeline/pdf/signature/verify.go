@@ -81,6 +81,7 @@ type found struct {
 	verdict dossier.Signature
 	ranges  [4]int64
 	end     int64 // what it covers ends here; 0 where the byte range is wrong
+	locks   []lock
 	certify int64 // 1, 2, 3: permission of a certification; 0: none
 	state   *doc  // the file as it was when this was made; nil where that cannot be told
 }

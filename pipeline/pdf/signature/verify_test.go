@@ -176,7 +176,8 @@ func TestDetails(t *testing.T) {
 
 // A change that the next signer signed is told from one that nobody did.
 func TestResigned(t *testing.T) {
-	want := map[string]bool{"shadow-then-signed": true, "certified-1-then-signed": true, "certified-2-note-then-signed": true}
+	want := map[string]bool{"shadow-then-signed": true, "certified-1-then-signed": true, "certified-2-note-then-signed": true,
+		"locked-all-then-filled": true, "locked-field-then-filled": true}
 	files, err := filepath.Glob(filepath.Join(folder(t), "*", "*.pdf"))
 	if err != nil {
 		t.Fatal(err)
