@@ -57,19 +57,20 @@ type Info struct {
 	Key         Key
 	Size        int64
 	SHA256      string
-	ContentType string
-	Meta        map[string]string // keys a-z, 0-9, "-"; values any UTF-8 without control characters
+	ContentType string            // DefaultContentType where none was given
+	Meta        map[string]string // keys a-z, 0-9, "-", but not "sha256"; values any UTF-8 without control characters; at most MaxMeta bytes
 	ModTime     time.Time
 }
 
 // Store keeps objects. It is safe for concurrent use and retries transient
 // errors itself; nobody above it does.
 type Store interface {
-	// Put is durable when it returns nil and invisible when it does not, except
-	// that an answer lost on the way may leave the object stored: repeating the
-	// Put then succeeds. The same bytes again succeed (the first object's
-	// metadata stays); other bytes are ErrConflict. Of many racers with
-	// different bytes exactly one wins.
+	// Put stores the whole body, from its beginning, wherever it stands; a *Temp
+	// is not read again for its digest. The object is durable when Put returns nil
+	// and invisible when it does not, except that an answer lost on the way may
+	// leave it stored: repeating the Put then succeeds. The same bytes again
+	// succeed (the first object's metadata stays); other bytes are ErrConflict.
+	// Of many racers with different bytes exactly one wins.
 	Put(ctx context.Context, key Key, body io.ReadSeeker, info Info) error
 	// Open returns the object for reading and seeking; fs.ErrNotExist if there is none.
 	Open(ctx context.Context, key Key) (io.ReadSeekCloser, Info, error)

@@ -20,6 +20,7 @@ import (
 	"path"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"sohoa/storage"
@@ -49,7 +50,8 @@ type Store struct {
 }
 
 // Open opens the store in dir, making the folder if need be, and sweeps
-// temporary files that a crash left more than a day ago.
+// temporary files that a crash left more than a day ago. A store on a read-only
+// filesystem, such as a backup, can be read; Put and Delete are ErrUnavailable.
 func Open(dir string) (*Store, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -63,7 +65,7 @@ func Open(dir string) (*Store, error) {
 		return nil, fmt.Errorf("storage/disk: %w", err)
 	}
 	s := &Store{dir: abs, root: root}
-	if err := s.prepare(); err != nil {
+	if err := s.prepare(); err != nil && !errors.Is(err, syscall.EROFS) {
 		return nil, errors.Join(err, root.Close())
 	}
 	return s, nil

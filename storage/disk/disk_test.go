@@ -376,6 +376,42 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// TestReadOnly: a backup on a filesystem that cannot be written to.
+func TestReadOnly(t *testing.T) {
+	dir := t.TempDir()
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=2m,mode=0700", "tmpfs", dir).CombinedOutput(); err != nil {
+		testneed.Missing(t, "the right to mount a tmpfs", "run the tests as root ("+strings.TrimSpace(string(out))+")")
+	}
+	defer func() {
+		if err := exec.Command("umount", dir).Run(); err != nil {
+			t.Error(err)
+		}
+	}()
+	s, err := Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, s, "a/b", "body", storage.Info{Meta: map[string]string{"n": "1"}})
+	if err := errors.Join(s.Close(), exec.Command("mount", "-o", "remount,ro", dir).Run()); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = Open(dir); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := s.Stat(t.Context(), "a/b"); err != nil || info.Meta["n"] != "1" {
+		t.Errorf("Stat = %+v, %v", info, err)
+	}
+	if err := s.Put(t.Context(), "a/c", strings.NewReader("x"), storage.Info{}); !errors.Is(err, storage.ErrUnavailable) {
+		t.Errorf("Put: %v, want ErrUnavailable", err)
+	}
+	if err := s.Delete(t.Context(), "a/b"); !errors.Is(err, storage.ErrUnavailable) {
+		t.Errorf("Delete: %v, want ErrUnavailable", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestParseAboutNeverTrustsJunk(t *testing.T) {
 	if a := parseAbout([]byte(`{"sha256":"x","meta":{"a":"b"}}`)); a.SHA256 != "" {
 		t.Errorf("a digest that is none is believed: %+v", a)

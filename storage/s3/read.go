@@ -46,6 +46,9 @@ type object struct {
 	closed bool
 }
 
+// errNoRanges: the bytes would be those of another place of the object.
+var errNoRanges = errors.New("the server does not give the range that was asked for")
+
 var errClosed = errors.New("storage/s3: the object has been closed")
 
 // get begins to read at off, in one attempt, whose context is actx.
@@ -62,9 +65,15 @@ func (o *object) get(actx context.Context, off int64) (minio.ObjectInfo, error) 
 		cancel()
 		return minio.ObjectInfo{}, err
 	}
-	if !stop() {
+	switch {
+	case !stop():
+		err = errStalled
+	case off > 0 && oi.Size != o.size-off:
+		err = errNoRanges
+	}
+	if err != nil {
 		cancel()
-		return minio.ObjectInfo{}, errors.Join(errStalled, body.Close())
+		return minio.ObjectInfo{}, errors.Join(err, body.Close())
 	}
 	o.body, o.at, o.cancel = body, off, cancel
 	return oi, nil
@@ -158,11 +167,14 @@ func (o *object) ReadAt(p []byte, off int64) (int, error) {
 		if err != nil {
 			return err
 		}
-		body, _, _, err := o.s.core.GetObject(ctx, o.s.opt.Bucket, o.name, opts)
+		body, oi, _, err := o.s.core.GetObject(ctx, o.s.opt.Bucket, o.name, opts)
 		if err != nil {
 			return err
 		}
 		defer body.Close() // what was read is what counts
+		if oi.Size != want-int64(n) {
+			return errNoRanges
+		}
 		for int64(n) < want {
 			m, err := body.Read(p[n:want])
 			n += m
