@@ -417,8 +417,8 @@ func (p *tiffPage) unfit() error {
 		}
 		return nil
 	case 7:
-		if len(p.offs) != 1 {
-			return p.stitchable()
+		if len(p.offs) != 1 && (p.tiled || p.planar) {
+			return refuse("TIFF with JPEG tiles or planes")
 		}
 		return nil
 	default:
@@ -756,53 +756,4 @@ func (p *tiffPage) writeBits(w *imageWriter, d dict) (ref, error) {
 	num := w.out.reserve()
 	w.out.body(num, d, bytes.NewReader(b), int64(len(b)))
 	return ref{num, 0}, w.out.err
-}
-
-// stitchable says whether the JPEG strips of the page can be put together.
-func (p *tiffPage) stitchable() error {
-	return refuse("TIFF with JPEG in several strips")
-}
-
-// writeJPEG puts the JPEG tables of the directory in front of the strip.
-func (p *tiffPage) writeJPEG(w *imageWriter) (ref, error) {
-	strip := io.NewSectionReader(p.t.r, int64(p.offs[0]), int64(p.counts[0]))
-	var head []byte
-	head = append(head, 0xff, 0xd8)
-	if len(p.tables) > 4 {
-		t := p.tables
-		t = bytes.TrimPrefix(t, []byte{0xff, 0xd8})
-		t = bytes.TrimSuffix(t, []byte{0xff, 0xd9})
-		head = append(head, t...)
-	}
-	j, err := scanJPEG(strip, strip.Size())
-	if err != nil {
-		if errors.Is(err, errJPEG) {
-			return ref{}, damagedImage("%v", err)
-		}
-		return ref{}, err
-	}
-	if !j.whole {
-		return ref{}, truncated("a JPEG strip has no end")
-	}
-	if err := j.unfit(); err != nil {
-		return ref{}, err
-	}
-	if j.width != p.width || j.height != p.height {
-		return ref{}, refuse("TIFF: JPEG of another size than its page")
-	}
-	j.icc = p.icc
-	if j.adobe < 0 && j.comps >= 3 {
-		// Without an Adobe marker readers take three components for YCbCr.
-		transform := byte(1)
-		if p.photometric == 2 || p.photometric == 5 {
-			transform = 0
-		}
-		j.adobe = int(transform)
-		head = append(head, 0xff, 0xee, 0, 14, 'A', 'd', 'o', 'b', 'e', 0, 100, 0, 0, 0, 0, transform)
-	}
-	body := io.MultiReader(bytes.NewReader(head), io.NewSectionReader(strip, 2, j.end-2))
-	if j.comps == 4 && p.photometric == 5 {
-		j.adobe = -1 // TIFF keeps its CMYK upright
-	}
-	return w.jpeg(j, body, int64(len(head))+j.end-2)
 }

@@ -31,6 +31,7 @@ type tiffShape struct {
 	orientation int
 	dpi         uint32
 	extra       bool // the last sample is alpha
+	tables      bool // JPEG: the tables once, in the directory
 }
 
 // pixel returns the sample value, scaled to the depth, of one pixel.
@@ -69,6 +70,12 @@ func makeTIFF(t testing.TB, w, h int, sh tiffShape, pages ...pixel) []byte {
 	}
 	for _, px := range pages {
 		pieces, tw, th := cutPieces(t, w, h, sh, px)
+		var jpegTables []byte
+		if sh.tables {
+			for i := range pieces {
+				pieces[i], jpegTables = moveTables(t, pieces[i])
+			}
+		}
 		var offs, counts []uint32
 		for _, p := range pieces {
 			if out.Len()%2 == 1 {
@@ -122,6 +129,13 @@ func makeTIFF(t testing.TB, w, h int, sh tiffShape, pages ...pixel) []byte {
 		if sh.tile > 0 {
 			tags = append(tags, tag{322, 4, []uint32{uint32(tw)}}, tag{323, 4, []uint32{uint32(th)}}, tag{324, 4, offs}, tag{325, 4, counts})
 		}
+		if jpegTables != nil {
+			var v []uint32
+			for _, c := range jpegTables {
+				v = append(v, uint32(c))
+			}
+			tags = append(tags, tag{347, 7, v})
+		}
 		if sh.extra {
 			tags = append(tags, tag{338, 3, []uint32{2}})
 		}
@@ -134,7 +148,9 @@ func makeTIFF(t testing.TB, w, h int, sh tiffShape, pages ...pixel) []byte {
 		body := func(g tag) []byte {
 			var b bytes.Buffer
 			for _, v := range g.vals {
-				if g.kind == 3 {
+				if g.kind == 7 {
+					b.WriteByte(byte(v))
+				} else if g.kind == 3 {
 					_ = binary.Write(&b, o, uint16(v))
 				} else {
 					_ = binary.Write(&b, o, v)
@@ -192,6 +208,27 @@ func makeTIFF(t testing.TB, w, h int, sh tiffShape, pages ...pixel) []byte {
 		}
 	}
 	return out.Bytes()
+}
+
+// moveTables takes the tables out of a JPEG, as writers do that keep them once
+// for all strips.
+func moveTables(t testing.TB, b []byte) (rest, tables []byte) {
+	t.Helper()
+	rest, tables = []byte{0xff, 0xd8}, []byte{0xff, 0xd8}
+	for i := 2; i < len(b); {
+		n := 2 + int(binary.BigEndian.Uint16(b[i+2:]))
+		switch b[i+1] {
+		case 0xdb, 0xc4:
+			tables = append(tables, b[i:i+n]...)
+		case 0xda:
+			return append(rest, b[i:]...), append(tables, 0xff, 0xd9)
+		default:
+			rest = append(rest, b[i:i+n]...)
+		}
+		i += n
+	}
+	t.Fatal("a JPEG without a scan")
+	return nil, nil
 }
 
 func palette(bits int) [][3]uint8 {
@@ -282,6 +319,20 @@ func compress(t testing.TB, raw []byte, w, h int, sh tiffShape) []byte {
 	switch sh.compression {
 	case 1:
 		return bytes.Clone(raw)
+	case 7:
+		var im image.Image
+		if sh.samples == 1 {
+			im = &image.Gray{Pix: raw, Stride: w, Rect: image.Rect(0, 0, w, h)}
+		} else {
+			c := image.NewRGBA(image.Rect(0, 0, w, h))
+			for i := range w * h {
+				c.Pix[4*i], c.Pix[4*i+1], c.Pix[4*i+2], c.Pix[4*i+3] = raw[3*i], raw[3*i+1], raw[3*i+2], 255
+			}
+			im = c
+		}
+		if err := jpeg.Encode(&b, im, &jpeg.Options{Quality: 95}); err != nil {
+			t.Fatal(err)
+		}
 	case 4:
 		return pdfa.EncodeG4(raw, w, h)
 	case 5:
