@@ -194,6 +194,11 @@ func TestTargets(t *testing.T) {
 			t.Errorf("%s %d %v: %v %v, want %v", tt.id, tt.year, tt.units, got, ok, tt.want)
 		}
 	}
+	for id, want := range map[string]bool{"4.2": true, "5": true, "plan.commune": true, "resolved": false, "4.2/no-result": false, "plan.": false, "": false, "8": false} {
+		if tally.Targetable(id) != want {
+			t.Errorf("a target for %q: %v", id, !want)
+		}
+	}
 	for _, id := range []string{"4.4", "plan.province", ""} {
 		if got, ok := set.For(id, 2020); ok {
 			t.Errorf("%s in 2020: %v", id, got)

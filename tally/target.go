@@ -96,3 +96,19 @@ func (t Targets) of(indicator string, unit dossier.UnitCode, year int) (p Percen
 	}
 	return p, ok
 }
+
+// Targetable reports whether a target can be set for the id: a rate of any
+// version, an appendix row that is one, or a level of the plan ("plan.commune").
+func Targetable(id string) bool {
+	for _, l := range PlanLevels() {
+		if Series(id) == PlanSeries(l) {
+			return true
+		}
+	}
+	for _, v := range Versions() {
+		if i, ok := Find(id, v); ok && !i.Plain {
+			return true
+		}
+	}
+	return false
+}
