@@ -20,7 +20,7 @@ import (
 //
 // Only an error of r is returned.
 func Detect(r io.ReaderAt, size int64) (bool, error) {
-	const step, overlap = 1 << 18, 256
+	const step, overlap = 1 << 16, 256
 	buf := make([]byte, overlap+step)
 	keep := 0 // bytes at the head of buf that were read before
 	var zipped []int64
@@ -34,7 +34,7 @@ func Detect(r io.ReaderAt, size int64) (bool, error) {
 			return false, err
 		}
 		window := buf[:keep+n]
-		found, packs := scanNames(window, off-int64(keep))
+		found, packs := scanNames(window, off-int64(keep), off+int64(n) == size)
 		if found {
 			return true, nil
 		}
@@ -66,8 +66,9 @@ var telltale = map[string]bool{
 const longestName = 24
 
 // scanNames looks through the names in b, which lies at offset base of the
-// file, and also returns where object streams are declared.
-func scanNames(b []byte, base int64) (found bool, packs []int64) {
+// file, and also returns where object streams are declared. Unless b is the
+// last of the file, a name too near its end is left to the next piece.
+func scanNames(b []byte, base int64, last bool) (found bool, packs []int64) {
 	for i := 0; ; {
 		j := bytes.IndexByte(b[i:], '/')
 		if j < 0 {
@@ -75,7 +76,7 @@ func scanNames(b []byte, base int64) (found bool, packs []int64) {
 		}
 		i += j + 1
 		rest := b[i:]
-		if len(rest) < 2 {
+		if len(rest) < 2 || !last && len(rest) <= 3*longestName {
 			return false, packs
 		}
 		switch c := rest[0]; c {
@@ -145,6 +146,6 @@ func scanObjectStream(r io.ReaderAt, size, at int64) (bool, error) {
 	}
 	defer z.Close()
 	text, _ := io.ReadAll(io.LimitReader(z, 8<<20)) // what came out before the damage counts
-	found, _ := scanNames(text, 0)
+	found, _ := scanNames(text, 0, true)
 	return found, nil
 }

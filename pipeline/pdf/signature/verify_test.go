@@ -1,6 +1,8 @@
 package signature_test
 
 import (
+	"bytes"
+	"compress/zlib"
 	"context"
 	"errors"
 	"io"
@@ -270,4 +272,45 @@ func detect(t testing.TB, path string) bool {
 		t.Fatal(err)
 	}
 	return ok
+}
+
+// Names are found wherever they lie, and however they are escaped.
+func TestDetectPlaces(t *testing.T) {
+	found := func(b []byte) bool {
+		ok, err := signature.Detect(bytes.NewReader(b), int64(len(b)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ok
+	}
+	for _, text := range []string{"/ByteRange[0 1 2 3]", "/Byte#52ange [", "/#42#79#74#65#52#61#6e#67#65 7 0 R", "/Type /DocTimeStamp ", "/FT/Sig/V 3 0 R", "/SubFilter/ETSI.CAdES.detached", "/Sig"} {
+		for at := 65536 - 80; at < 65536+300; at++ {
+			b := append(bytes.Repeat([]byte("x"), at), text...)
+			if !found(b) {
+				t.Fatalf("%q at the end, at %d", text, at)
+			}
+			if !found(append(b, bytes.Repeat([]byte(" y"), 200)...)) {
+				t.Fatalf("%q at %d", text, at)
+			}
+		}
+	}
+	for _, text := range []string{"/SigX ", "/ByteRanges ", "/Sign ", "ByteRange[0 1]", "/Type/Page "} {
+		for at := 65536 - 80; at < 65536+300; at++ {
+			if found(append(append(bytes.Repeat([]byte("x"), at), text...), bytes.Repeat([]byte(" y"), 200)...)) {
+				t.Fatalf("%q at %d is no signature", text, at)
+			}
+		}
+	}
+	// A signature field in an object stream, its value elsewhere.
+	var z bytes.Buffer
+	w := zlib.NewWriter(&z)
+	if _, err := io.WriteString(w, "4 0 <</FT/Sig/T(a)>>"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !found(append([]byte("3 0 obj\n<</Type/ObjStm/N 1/First 4/Filter/FlateDecode/Length 99>>\nstream\r\n"), z.Bytes()...)) {
+		t.Error("a field in an object stream")
+	}
 }
