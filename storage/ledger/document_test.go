@@ -408,3 +408,65 @@ func TestProcedureChanges(t *testing.T) {
 		}
 	})
 }
+
+func TestSwept(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		l := open(t, dsn, Options{})
+		province(t, l)
+		in := intake(dossier.Slip{Kind: dossier.Component, Dossier: "H51.04-240830-0001", Unit: "H51.04"})
+		got[dossier.Standing](t)(l.Receive(t.Context(), in))
+		stored := store(t, l, dossier.Slip{Kind: dossier.Component, Dossier: "H51.04-240830-0001", Unit: "H51.04"}, false)
+		later := day.AddDays(30).Time()
+		if list := got[[]dossier.Standing](t)(l.Refused(t.Context(), later, 10)); len(list) != 0 {
+			t.Errorf("nothing is rejected yet: %v", list)
+		}
+		must(t, l.Refuse(t.Context(), dossier.Refusal{Schema: 1, ID: in.ID, Slip: in.Slip, Original: in.Original, Reason: dossier.Empty}))
+		if list := got[[]dossier.Standing](t)(l.Refused(t.Context(), day.Time(), 10)); len(list) != 0 {
+			t.Errorf("it was received on that day, not before: %v", list)
+		}
+		list := got[[]dossier.Standing](t)(l.Refused(t.Context(), later, 10))
+		if len(list) != 1 || list[0].Intake.ID != in.ID {
+			t.Fatalf("%v", list)
+		}
+		for _, id := range []string{in.ID, in.ID, stored, "nobody"} {
+			must(t, l.Swept(t.Context(), id))
+		}
+		if list := got[[]dossier.Standing](t)(l.Refused(t.Context(), later, 10)); len(list) != 0 {
+			t.Errorf("it is swept: %v", list)
+		}
+		if _, found, err := l.Seen(t.Context(), in.Slip, in.Original.SHA256); err != nil || found {
+			t.Errorf("seen %v, %v", found, err)
+		}
+		in.ID = uuid.NewString()
+		if st := got[dossier.Standing](t)(l.Receive(t.Context(), in)); st.Again {
+			t.Error("what was swept may be handed in again")
+		}
+		if ev := got[[]dossier.Event](t)(l.Events(t.Context(), stored)); len(ev) != 0 {
+			t.Errorf("%v", ev)
+		}
+	})
+}
+
+func TestReverdict(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		l := open(t, dsn, Options{})
+		province(t, l)
+		r := registered(1, "H51.04")
+		got[Outcome](t)(l.ImportDossiers(t.Context(), []dossier.Registered{r}))
+		id := store(t, l, dossier.Slip{Kind: dossier.ResultKind, Dossier: r.Code, Unit: r.Unit}, true)
+		wantRate(t, l, "4.1", 1, 1)
+		for range 2 {
+			must(t, l.Reverdict(t.Context(), id, false, "chứng thư bị thu hồi", "officer-1"))
+		}
+		wantRate(t, l, "4.1", 0, 1)
+		if ev := got[[]dossier.Event](t)(l.Events(t.Context(), id)); len(ev) != 1 || ev[0].Type != "signature distrusted" || ev[0].Agent != "officer-1" {
+			t.Errorf("%+v", ev)
+		}
+		must(t, l.Reverdict(t.Context(), id, true, "", "officer-1"))
+		wantRate(t, l, "4.1", 1, 1)
+		if err := l.Reverdict(t.Context(), uuid.NewString(), false, "", ""); !errors.Is(err, dossier.ErrUnknownDocument) {
+			t.Error(err)
+		}
+		sound(t, l)
+	})
+}

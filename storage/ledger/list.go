@@ -151,12 +151,14 @@ func (l *Ledger) List(ctx context.Context, q ListQuery) (Page, error) {
 		if first > last {
 			return nil
 		}
-		var years []listRange
-		for _, u := range units {
-			years = append(years, listRange{u, yearOf(first), yearOf(last)})
-		}
 		w.first, w.last = first, last
-		_, err := w.descend(ctx, r, years)
+		text, args := in("unit", 3, units)
+		years, err := busyRows(ctx, r, `SELECT unit, period, `+side+` FROM counter
+			WHERE `+text+` AND period BETWEEN $1 AND $2 AND `+side+` > 0 ORDER BY unit, period`, append([]any{yearOf(first), yearOf(last)}, args...))
+		if err != nil {
+			return err
+		}
+		_, err = w.down(ctx, r, years)
 		return err
 	})
 	if err != nil {
@@ -187,76 +189,80 @@ type listWalk struct {
 	looked int
 }
 
+// busyRow is a row of the counters that is not zero.
+type busyRow struct {
+	unit   dossier.UnitCode
+	period int64
+	count  int64
+}
+
+func busyRows(ctx context.Context, r querier, text string, args []any) ([]busyRow, error) {
+	var out []busyRow
+	err := query(ctx, r, text, args, func(rows *sql.Rows) error {
+		var b busyRow
+		err := rows.Scan(&b.unit, &b.period, &b.count)
+		out = append(out, b)
+		return err
+	})
+	return out, err
+}
+
+// down looks through the years, or the months, or the days, as many at once as
+// probably fill the page; done says that it is full.
+func (w *listWalk) down(ctx context.Context, r querier, rows []busyRow) (done bool, err error) {
+	for len(rows) > 0 && !done && err == nil {
+		sum := int64(0)
+		var next []listRange
+		n := 0
+		for n < len(rows) && len(next) < most && sum <= int64(w.limit-len(w.page.Items)) {
+			f := rows[n]
+			n++
+			lo, hi := f.period, f.period
+			switch {
+			case f.period < 10000: // a year: its months
+				lo, hi = max(lo*100+1, monthOf(w.first)), min(hi*100+12, monthOf(w.last))
+				if f.unit == w.from.unit {
+					lo = max(lo, monthOf(w.from.day))
+				}
+			case f.period < 1000000: // a month: its days
+				lo, hi = max(lo*100+1, int64(w.first)), min(hi*100+31, int64(w.last))
+				if f.unit == w.from.unit {
+					lo = max(lo, int64(w.from.day))
+				}
+			}
+			if lo <= hi {
+				next = append(next, listRange{f.unit, lo, hi})
+				sum += f.count
+			}
+		}
+		switch {
+		case len(next) == 0:
+		case rows[0].period >= 1000000:
+			done, err = w.read(ctx, r, next)
+		default:
+			var found []busyRow
+			if found, err = w.within(ctx, r, next); err == nil {
+				done, err = w.down(ctx, r, found)
+			}
+		}
+		rows = rows[n:]
+	}
+	return done, err
+}
+
 // most is how many ranges one query asks for.
 const most = 256
 
-// descend looks through the ranges, which are of one kind and in order; done says
-// that the page is full.
-func (w *listWalk) descend(ctx context.Context, r querier, ranges []listRange) (done bool, err error) {
-	// The first pages need few ranges, and a page of rare dossiers all of them.
-	for size := 16; len(ranges) > 0; size = min(2*size, most) {
-		chunk := ranges[:min(size, len(ranges))]
-		ranges = ranges[len(chunk):]
-		var rows []any
-		for _, c := range chunk {
-			rows = append(rows, string(c.unit), c.from, c.to)
-		}
-		type busy struct {
-			unit   dossier.UnitCode
-			period int64
-			count  int64
-		}
-		var found []busy
-		if err := query(ctx, r, `SELECT c.unit, c.period, `+w.side+` FROM (`+valuesText(len(chunk), "TEXT", "BIGINT", "BIGINT")+`) AS v
-			CROSS JOIN counter AS c WHERE c.unit = v.column1 AND c.period BETWEEN v.column2 AND v.column3 AND `+w.side+` > 0 ORDER BY c.unit, c.period`, rows, func(rows *sql.Rows) error {
-			var b busy
-			err := rows.Scan(&b.unit, &b.period, &b.count)
-			found = append(found, b)
-			return err
-		}); err != nil {
-			return false, err
-		}
-		// Go further down with as many as probably fill the page.
-		for len(found) > 0 {
-			n, sum := 0, int64(0)
-			var next []listRange
-			for n < len(found) && n < most && sum <= int64(w.limit-len(w.page.Items)) {
-				f := found[n]
-				n++
-				lo, hi := f.period, f.period
-				switch {
-				case f.period < 10000: // a year: its months
-					lo, hi = max(lo*100+1, monthOf(w.first)), min(hi*100+12, monthOf(w.last))
-					if f.unit == w.from.unit {
-						lo = max(lo, monthOf(w.from.day))
-					}
-				case f.period < 1000000: // a month: its days
-					lo, hi = max(lo*100+1, int64(w.first)), min(hi*100+31, int64(w.last))
-					if f.unit == w.from.unit {
-						lo = max(lo, int64(w.from.day))
-					}
-				}
-				if lo <= hi {
-					next = append(next, listRange{f.unit, lo, hi})
-					sum += f.count
-				}
-			}
-			days := found[0].period >= 1000000
-			found = found[n:]
-			if len(next) == 0 {
-				continue
-			}
-			if days {
-				done, err = w.read(ctx, r, next)
-			} else {
-				done, err = w.descend(ctx, r, next)
-			}
-			if done || err != nil {
-				return done, err
-			}
-		}
+// within returns the rows of the ranges that are not zero.
+func (w *listWalk) within(ctx context.Context, r querier, ranges []listRange) ([]busyRow, error) {
+	var args []any
+	for _, c := range ranges {
+		args = append(args, string(c.unit), c.from, c.to)
 	}
-	return false, nil
+	// CROSS JOIN keeps SQLite from another order of the two.
+	return busyRows(ctx, r, `SELECT c.unit, c.period, `+w.side+` FROM (`+valuesText(len(ranges), "TEXT", "BIGINT", "BIGINT")+`) AS v
+		CROSS JOIN counter AS c WHERE c.unit = v.column1 AND c.period BETWEEN v.column2 AND v.column3 AND `+w.side+` > 0
+		ORDER BY c.unit, c.period`, args)
 }
 
 // valuesText is n rows of parameters of those types, with the column names that

@@ -244,7 +244,7 @@ func (l *Ledger) Faulted(ctx context.Context, units []dossier.UnitCode, limit in
 		where, args = " AND "+text, append(args, more...)
 	}
 	var out []Fault
-	err := query(ctx, l.read, `SELECT id, unit, dossier, kind, received_at, fault FROM document WHERE state = 'faulted'`+where+` ORDER BY received_at, id LIMIT $1`, args,
+	err := query(ctx, l.read, `SELECT id, unit, dossier, kind, received_at, fault FROM document WHERE state = 'faulted' AND state IN ('pending', 'faulted')`+where+` ORDER BY received_at, id LIMIT $1`, args,
 		func(r *sql.Rows) error {
 			var f Fault
 			var at int64

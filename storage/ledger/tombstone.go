@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
 
 	"sohoa/dossier"
 	"sohoa/tally"
@@ -155,4 +156,27 @@ func (l *Ledger) Events(ctx context.Context, id string) ([]dossier.Event, error)
 		return nil, fmt.Errorf("events of a document: %w", err)
 	}
 	return out, nil
+}
+
+// Refused lists rejected documents received before a time and not swept yet, the
+// oldest first, at most limit: what a janitor takes out of the archive.
+func (l *Ledger) Refused(ctx context.Context, before time.Time, limit int) ([]dossier.Standing, error) {
+	return l.standings(ctx, `state = 'rejected' AND same IS NOT NULL AND received_at < $1 ORDER BY received_at, id LIMIT $2`, micros(before), limit)
+}
+
+// Swept notes that the files of a rejected document are gone from the archive:
+// the same bytes may be handed in again and are judged anew. For any other
+// document it changes nothing.
+func (l *Ledger) Swept(ctx context.Context, id string) error {
+	err := l.update(ctx, func(ctx context.Context, t *tx) error {
+		n, err := t.Exec(ctx, `UPDATE document SET same = NULL WHERE id = $1 AND state = 'rejected' AND same IS NOT NULL`, id)
+		if err != nil || n == 0 {
+			return err
+		}
+		return t.event(ctx, id, "sweep", "", "")
+	})
+	if err != nil {
+		return fmt.Errorf("note a document as swept: %w", err)
+	}
+	return nil
 }
