@@ -119,6 +119,55 @@ func sums(ctx context.Context, src Source, units []dossier.UnitCode, series []Se
 	return out, nil
 }
 
+// Of narrows a snapshot to a unit with all that belonged to it in the structure
+// of the closing, so that one closing of the province serves every unit of it. A
+// unit beyond what was closed is dossier.ErrUnknownUnit.
+func (s Snapshot) Of(unit dossier.UnitCode) (Snapshot, error) {
+	if unit == s.Unit {
+		return s, nil
+	}
+	register, err := snapshotSource{s}.Units(context.Background())
+	if err != nil {
+		return Snapshot{}, err
+	}
+	st, err := StructureAsOf(register, s.AsOf)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	closed, units := st.Subtree(s.Unit), st.Subtree(unit)
+	if len(units) == 0 || slices.ContainsFunc(units, func(u dossier.UnitCode) bool { return !slices.Contains(closed, u) }) {
+		return Snapshot{}, dossier.ErrUnknownUnit
+	}
+	s.Unit = unit
+	in := make(map[dossier.UnitCode]bool, len(units))
+	for _, u := range units {
+		in[u] = true
+	}
+	kept := func(list []SnapshotSum) []SnapshotSum {
+		out := []SnapshotSum{}
+		for _, c := range list {
+			if in[c.Unit] {
+				out = append(out, c)
+			}
+		}
+		return out
+	}
+	// Where no dossiers were kept there are none to narrow; where they were, a
+	// unit without any still has its list, an empty one.
+	listed := s.Dossiers != nil || len(s.Sums) == 0
+	s.Sums, s.Plan = kept(s.Sums), kept(s.Plan)
+	if listed {
+		list := []Footprint{}
+		for _, f := range s.Dossiers {
+			if in[f.Unit] {
+				list = append(list, f)
+			}
+		}
+		s.Dossiers = list
+	}
+	return s, nil
+}
+
 // Encode returns the snapshot's bytes and their digest.
 func (s Snapshot) Encode() ([]byte, dossier.Digest, error) {
 	var b bytes.Buffer

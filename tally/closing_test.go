@@ -81,6 +81,14 @@ func TestClosing(t *testing.T) {
 	if got, want := fmt.Sprint(changed.Figures), "[{H51.10.1 4.2@766-2022 {2 5} {3 5}}]"; got != want {
 		t.Errorf("restated %s, want %s", got, want)
 	}
+	if _, err := read.Of("H99"); !errors.Is(err, dossier.ErrUnknownUnit) {
+		t.Errorf("narrowed to an unknown unit: %v", err)
+	}
+	if part, err := read.Of("H51.20"); err != nil {
+		t.Error(err)
+	} else if re, err := tally.Restate(ctx, part, src); err != nil || !re.Stands() {
+		t.Errorf("H51.20 is restated for what changed elsewhere: %v (%v)", re.Figures, err)
+	}
 	if _, err := tally.DecodeSnapshot(append(kept, ' '), digest); !errors.Is(err, tally.ErrSnapshot) {
 		t.Errorf("other bytes: %v", err)
 	}
@@ -240,6 +248,9 @@ func TestClosingHistories(t *testing.T) {
 		if q.Unit != "" {
 			continue // units that went out of the subtree since are not asked for
 		}
+		if err := narrowed(ctx, r, snap, w); err != nil {
+			t.Fatalf("history %d: %v", number, err)
+		}
 		var want []string
 		for _, d := range w.Dossiers() {
 			if now := stands(d, p); now != old[d.Code] {
@@ -265,6 +276,43 @@ func TestClosingHistories(t *testing.T) {
 			}
 		}
 	}
+}
+
+// narrowed: a closing of everything, narrowed to a unit, is restated as its own
+// closing would be: by what the whole says of the units below it.
+func narrowed(ctx context.Context, r *rand.Rand, snap tally.Snapshot, w *tallytest.World) error {
+	unit := snap.Units[r.IntN(len(snap.Units))].Code
+	part, err := snap.Of(unit)
+	if err != nil {
+		return err
+	}
+	whole, err := snap.Report(ctx, tally.V2022)
+	if err != nil {
+		return err
+	}
+	table, err := part.Report(ctx, tally.V2022)
+	if err != nil {
+		return err
+	}
+	for _, row := range whole.Rows {
+		if row.Unit == table.Rows[0].Unit && fmt.Sprint(row.Figures, row.Counts, row.Plan) != fmt.Sprint(table.Rows[0].Figures, table.Rows[0].Counts, table.Rows[0].Plan) {
+			return fmt.Errorf("%s has %v in the whole, %v alone", unit, row, table.Rows[0])
+		}
+	}
+	re, err := tally.Restate(ctx, part, w.Source())
+	if err != nil {
+		return err
+	}
+	if err := re.AddDossiers(ctx, w); err != nil {
+		return err
+	}
+	if !re.Listed {
+		return fmt.Errorf("the dossiers of %s are not listed", unit)
+	}
+	if _, err := part.Of(""); (err == nil) != (table.Rows[0].Unit == whole.Rows[0].Unit) {
+		return fmt.Errorf("%s widened to everything: %v", unit, err)
+	}
+	return nil
 }
 
 // stands says where a dossier counts in the period, from the indicators alone.

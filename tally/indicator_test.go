@@ -12,15 +12,6 @@ import (
 	"sohoa/tally"
 )
 
-func at(t testing.TB, s string) time.Time {
-	t.Helper()
-	v, err := dossier.ParseTime(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
-}
-
 // TestFormulas: each line is a dossier and the sides it must stand on; what is
 // not named must not count at all.
 func TestFormulas(t *testing.T) {
