@@ -181,7 +181,6 @@ func TestMemory(t *testing.T) {
 		t.Errorf("heap of %d MB for a file of %d MB", peak.Load()>>20, size>>20)
 	}
 	t.Logf("%d MB, 200 pages: heap at most %.1f MB, %v for copy and check", size>>20, float64(peak.Load())/(1<<20), took.Round(time.Millisecond))
-	recordFigures(t, "memory", map[string]any{"file MB": size >> 20, "heap MB": fmt.Sprintf("%.1f", float64(peak.Load())/(1<<20))})
 }
 
 // BenchmarkBatch sets a batch of scans beside the programs people use, each

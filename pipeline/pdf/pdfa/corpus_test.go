@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"image"
 	"os"
 	"path/filepath"
@@ -111,8 +110,6 @@ func TestCorpus(t *testing.T) {
 	})
 	t.Logf("%d files, %d without readable pages; image-only: %d of %d (with nothing beside the images: %d of %d) became PDF/A-2b; copies in all: %d, handed to veraPDF: %d, of which pass: %d; drawn and compared: %d, the same: %d",
 		n.files, n.unreadable, n.imageOnlyCopied, n.imageOnly, n.bareCopied, n.bare, n.copies, len(from), n.passed, n.compared, n.same)
-	recordFigures(t, "corpus", map[string]any{"files": n.files, "unreadable": n.unreadable, "image-only": n.imageOnly,
-		"image-only copied": n.imageOnlyCopied, "images alone": n.bare, "images alone copied": n.bareCopied, "copies": n.copies, "validated": len(from), "pass veraPDF": n.passed, "compared": n.compared, "same picture": n.same})
 }
 
 func convertForeign(raw []byte) (survey pdfa.Survey, copied []byte, err error) {
@@ -187,29 +184,4 @@ func drawn(r *pdfatest.Renderer, path string) ([]*image.RGBA, error) {
 		return nil, err
 	}
 	return r.Pages(b, 100, 5)
-}
-
-// recordFigures appends measured figures to the file SOHOA_FIGURES names, from
-// which docs/conformance.md is written.
-func recordFigures(t *testing.T, what string, figures map[string]any) {
-	t.Helper()
-	path := os.Getenv("SOHOA_FIGURES")
-	if path == "" {
-		return
-	}
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	keys := make([]string, 0, len(figures))
-	for k := range figures {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	for _, k := range keys {
-		if _, err := fmt.Fprintf(f, "%s\t%s\t%v\n", what, k, figures[k]); err != nil {
-			t.Fatal(err)
-		}
-	}
 }

@@ -222,6 +222,9 @@ func boolParm(d document, p dict, key name) (bool, error) {
 	return b, nil
 }
 
+// maxRow bounds a row of samples, which is held in memory.
+const maxRow = 16 << 20
+
 type predictor struct{ kind, colors, bits, columns int }
 
 func predictorOf(d document, p dict) (predictor, error) {
@@ -237,7 +240,8 @@ func predictorOf(d document, p dict) (predictor, error) {
 		}
 		*f.to = v
 	}
-	if out.kind > 1 && (out.colors < 1 || out.colors > 64 || out.bits < 1 || out.bits > 16 || out.columns < 1 || out.columns > 1<<24) {
+	if out.kind > 1 && (out.colors < 1 || out.colors > 64 || out.bits < 1 || out.bits > 16 || out.columns < 1 || out.columns > 1<<24 ||
+		out.colors*out.bits*out.columns > 8*maxRow) {
 		return out, damage{fmt.Errorf("predictor out of range")}
 	}
 	return out, nil

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"golang.org/x/image/ccitt"
+	"golang.org/x/image/webp"
 
 	"sohoa/dossier"
 	"sohoa/internal/testneed"
@@ -480,6 +481,31 @@ func cutAt(t *testing.T, name string, b []byte, n int) {
 	case dossier.Truncated, dossier.Damaged, dossier.NotADocument:
 	default:
 		t.Errorf("%s cut to %d of %d bytes: %s", name, n, len(b), r.Reason)
+	}
+}
+
+// TestWebP: PDF knows no WebP, so its pixels are kept without loss.
+func TestWebP(t *testing.T) {
+	// 1 × 1 pixel, lossless
+	raw := []byte("RIFF\x1a\x00\x00\x00WEBPVP8L\x0d\x00\x00\x00\x2f\x00\x00\x00\x10\x07\x10\x11\x11\x88\x88\xfe\x07\x00")
+	want, err := webp.Decode(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	im, err := pdfa.InspectImage(bytes.NewReader(raw), int64(len(raw)))
+	if err != nil || im.MediaType != "image/webp" || im.Pages() != 1 || im.Frames[0].Width != want.Bounds().Dx() {
+		t.Fatalf("found %+v, %v", im, err)
+	}
+	// one pixel at 24 dpi is a page of three points, the smallest there may be
+	var w bytes.Buffer
+	if _, err := pdfa.FromImage(context.Background(), bytes.NewReader(raw), int64(len(raw)), &w, label, 24); err != nil {
+		t.Fatal(err)
+	}
+	if err := pdfa.Check(bytes.NewReader(w.Bytes()), int64(w.Len())); err != nil {
+		t.Fatal(err)
+	}
+	for n := range raw {
+		cutAt(t, "webp", raw, n)
 	}
 }
 

@@ -54,7 +54,10 @@ type picture struct {
 
 const (
 	maxFrames = 10_000
-	maxPixels = 1 << 30 // of one frame
+	maxPixels = 1 << 30   // of one frame
+	maxSide   = 1 << 18   // of one frame, in pixels
+	maxPiece  = 192 << 20 // a strip or tile decoded, which is held in memory
+	maxWhole  = 80 << 20  // pixels of a frame that can only be decoded whole
 )
 
 func rejected(r dossier.Reason, vi, en string, err error) error {
@@ -119,7 +122,7 @@ func openImage(r io.ReaderAt, size int64) (string, []picture, error) {
 		if p.Width <= 0 || p.Height <= 0 {
 			return "", nil, damagedImage("an image of %d × %d pixels", p.Width, p.Height)
 		}
-		if int64(p.Width)*int64(p.Height) > maxPixels {
+		if p.Width > maxSide || p.Height > maxSide || int64(p.Width)*int64(p.Height) > maxPixels {
 			return "", nil, rejected(dossier.TooLarge, "ảnh quá lớn", "too many pixels", nil)
 		}
 	}

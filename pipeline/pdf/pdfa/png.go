@@ -197,7 +197,7 @@ func openPNG(r io.ReaderAt, size int64) ([]picture, error) {
 	if p.width == 0 || p.kind == 3 && len(p.palette) == 0 {
 		return nil, damagedImage("PNG without header or palette")
 	}
-	if int64(p.width)*int64(p.height) > maxPixels {
+	if p.width > maxSide || p.height > maxSide || int64(p.width)*int64(p.height) > maxPixels {
 		return nil, rejected(dossier.TooLarge, "ảnh quá lớn", "too many pixels", nil)
 	}
 	z, err := zlib.NewReader(bufio.NewReaderSize(p.data(r), 64<<10))
@@ -224,6 +224,9 @@ func openPNG(r io.ReaderAt, size int64) ([]picture, error) {
 		}
 	case p.kind == 0 || p.kind == 4 || p.kind == 3 && greyPalette(p.palette):
 		pic.Components, pic.Colour = 1, dossier.Grey
+	}
+	if p.interlaced && int64(p.width)*int64(p.height) > maxWhole {
+		pic.stop = refuse("an interlaced PNG of %d × %d pixels", p.width, p.height)
 	}
 	pic.write = func(w *imageWriter) (ref, error) { return w.png(p, r, size) }
 	return []picture{pic}, nil

@@ -27,7 +27,7 @@ const (
 	maxObject    = 16 << 20 // a single object's text, without its stream
 	maxObjNumber = 8_388_607
 	maxObjStm    = 64 << 20 // decoded object stream
-	maxEntries   = 4_000_000
+	maxEntries   = 1_000_000
 )
 
 // entry says where an object lies: at an offset, or in an object stream.
@@ -341,6 +341,9 @@ func (f *file) readXrefStream(off int64) (dict, error) {
 			data = data[total:]
 			if n > maxObjNumber {
 				continue
+			}
+			if len(f.xref) > maxEntries {
+				return nil, fmt.Errorf("%w: too many objects", errSyntax)
 			}
 			num := int(n)
 			if _, ok := f.xref[num]; ok {

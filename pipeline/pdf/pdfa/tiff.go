@@ -276,7 +276,7 @@ func tiffError(err error) error {
 
 func newTIFFPage(t *tiff, d *directory) (*tiffPage, error) {
 	w, h := d.uint(256, 0), d.uint(257, 0)
-	if w == 0 || h == 0 || w > 1<<24 || h > 1<<24 || w*h > maxPixels {
+	if w == 0 || h == 0 || w > maxSide || h > maxSide || w*h > maxPixels {
 		return nil, fmt.Errorf("%w: %d × %d pixels", errTIFF, w, h)
 	}
 	p := &tiffPage{t: t, width: int(w), height: int(h), compression: int(d.uint(259, 1)), photometric: int(d.uint(262, 0)),
@@ -318,7 +318,7 @@ func newTIFFPage(t *tiff, d *directory) (*tiffPage, error) {
 		if p.counts = d.uints(325); p.counts == nil {
 			p.counts = d.uints(279)
 		}
-		if p.tw <= 0 || p.th <= 0 || p.tw > 1<<20 || p.th > 1<<20 || p.tw*p.th > maxPixels {
+		if p.tw <= 0 || p.th <= 0 || p.tw > maxSide || p.th > maxSide || p.tw*p.th > maxPixels {
 			return nil, fmt.Errorf("%w: tiles of %d × %d", errTIFF, p.tw, p.th)
 		}
 	}
@@ -424,7 +424,10 @@ func (p *tiffPage) unfit() error {
 	default:
 		return refuse("TIFF compressed as %s", p.coding())
 	}
+	across, _ := p.grid()
 	switch {
+	case int64(p.tw)*int64(p.th)*int64(across)*int64(p.samples)*int64(p.bits)/8 > maxPiece:
+		return refuse("TIFF strips of %d × %d pixels", p.tw, p.th)
 	case p.colours == 0 || p.subsampled || p.photometric == 6:
 		return refuse("TIFF of photometric interpretation %d", p.photometric)
 	case p.bits != 1 && p.bits != 2 && p.bits != 4 && p.bits != 8 && p.bits != 16:

@@ -59,7 +59,7 @@ func openWebP(r io.ReaderAt, size int64) ([]picture, error) {
 	if err != nil {
 		return nil, webpError(err)
 	}
-	if int64(cfg.Width)*int64(cfg.Height) > maxPixels {
+	if int64(cfg.Width)*int64(cfg.Height) > maxWhole {
 		return nil, rejected(dossier.TooLarge, "ảnh quá lớn", "too many pixels", nil)
 	}
 	im, err := webp.Decode(io.NewSectionReader(r, 0, n))

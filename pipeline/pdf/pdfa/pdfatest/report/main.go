@@ -1,0 +1,155 @@
+// Report writes docs/conformance.md from what the tests measured:
+//
+//	SOHOA_CONFORMANCE=1 go test -p 1 -count=1 -json ./pipeline/pdf/... | go run ./pipeline/pdf/pdfa/pdfatest/report >docs/conformance.md
+//
+// Every figure in it is a line that a test printed in that run; a test that
+// failed or was skipped is shown as such. Exit 1 where one of them failed or is
+// missing.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// demand is one thing that must be shown, and the test that shows it.
+type demand struct {
+	what, pkg, test string
+	logs            bool // print what the test logged
+}
+
+const (
+	judge     = "sohoa/pipeline/pdf"
+	writer    = "sohoa/pipeline/pdf/pdfa"
+	signature = "sohoa/pipeline/pdf/signature"
+)
+
+var demands = []demand{
+	{"Every foreign file gets a verdict, without crash or hang; of those that qpdf, mutool and pdfinfo all open, at most 0.3 % are wrongly rejected", judge, "TestCorpus", true},
+	{"The same for 2,000 mutants of them", judge, "TestMutants", true},
+	{"Scans cut at every tenth of their length: none accepted silently", judge, "TestCutScans", true},
+	{"Image files cut at every tenth and near their end: none taken for whole", writer, "TestCutImages", false},
+	{"Every copy called PDF/A passes veraPDF; at least 97 % of the image-only files become PDF/A-2b; copies look as the originals do, pixel for pixel at 100 dpi", writer, "TestCorpus", true},
+	{"The same for the sample scans, with image bytes untouched and the same output every time", writer, "TestScans", true},
+	{"The same for the project's own accepted files", writer, "TestAccepted", false},
+	{"JPEG, PNG and TIFF of every layout: each pixel as it went in, veraPDF passes", writer, "TestImages", false},
+	{"The in-process check refuses a copy broken in any one place", writer, "TestCheckRefuses", false},
+	{"The in-process check vouches for no foreign file that veraPDF fails", writer, "TestForeignCheck", true},
+	{"Memory of copying and checking a 200-page scan of more than 140 MB", writer, "TestMemory", true},
+	{"Memory of a child process over such a scan", judge, "TestLargeScanMemory", true},
+	{"A signed file is not rewritten", judge, "TestSignedIsNotRewritten", false},
+	{"Signature verdicts on the self-made set", signature, "TestVerdicts", false},
+	{"Signatures in foreign files are found", signature, "TestForeign", true},
+	{"The same beside pdfsig", signature, "TestForeignAgainstPdfsig", true},
+}
+
+// event is a line of go test -json.
+type event struct {
+	Action, Package, Test, Output string
+	Elapsed                       float64
+}
+
+type outcome struct {
+	action string
+	logs   []string
+}
+
+// logLine is a line a test logged: "    file_test.go:12: text".
+var logLine = regexp.MustCompile(`^\s+[a-z_0-9]+\.go:\d+: (.*)$`)
+
+func main() {
+	ok, err := report(os.Stdin, os.Stdout, time.Now())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "report:", err)
+		os.Exit(2)
+	}
+	if !ok {
+		os.Exit(1)
+	}
+}
+
+func report(in io.Reader, out io.Writer, now time.Time) (bool, error) {
+	got := map[string]*outcome{}
+	r := bufio.NewReader(in)
+	for {
+		line, err := r.ReadBytes('\n')
+		var e event
+		if json.Unmarshal(line, &e) == nil && e.Test != "" && !strings.Contains(e.Test, "/") {
+			o := got[e.Package+" "+e.Test]
+			if o == nil {
+				o = &outcome{}
+				got[e.Package+" "+e.Test] = o
+			}
+			switch e.Action {
+			case "pass", "fail", "skip":
+				o.action = e.Action
+			case "output":
+				if m := logLine.FindStringSubmatch(strings.TrimRight(e.Output, "\n")); m != nil {
+					o.logs = append(o.logs, m[1])
+				}
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, `# Conformance
+
+Measured by the tests named here, in one run on %s; made by `+"`make conformance`"+`, not written by hand.
+"veraPDF" is the reference validator (org.verapdf.apps:greenfield-apps, Maven Central), "drawn" means by PDFium.
+
+| what must be shown | test | outcome |
+|---|---|---|
+`, now.Format(time.DateOnly))
+	all := true
+	for _, d := range demands {
+		o := got[d.pkg+" "+d.test]
+		state := "**not run**"
+		if o != nil {
+			state = map[string]string{"pass": "shown", "fail": "**failed**", "skip": "**skipped**"}[o.action]
+		}
+		all = all && state == "shown"
+		fmt.Fprintf(&b, "| %s | `%s` of `%s` | %s |\n", d.what, d.test, strings.TrimPrefix(d.pkg, "sohoa/"), state)
+	}
+	b.WriteString("\n## Figures\n\n")
+	for _, d := range demands {
+		o := got[d.pkg+" "+d.test]
+		if o == nil || !d.logs || len(o.logs) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "`%s` of `%s`:\n\n", d.test, strings.TrimPrefix(d.pkg, "sohoa/"))
+		for _, l := range o.logs {
+			fmt.Fprintf(&b, "- %s\n", l)
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString(notes)
+	_, err := io.WriteString(out, b.String())
+	return all, err
+}
+
+const notes = `## What the figures count
+
+- **Image-only**: an image is drawn on every page, and no page shows text or an annotation. Hidden text (a text layer under
+  the picture) is allowed, and so are lines and areas. The second number counts files that show images and not so much as a
+  line beside them. Encrypted files count where the empty password opens them.
+- **Copy**: a PDF/A-2b file made by this program. Files that are born digital, signed, or that cannot be carried over without
+  changing what is shown, get none: the original is kept, with a finding.
+- **Drawn and compared**: up to five pages of each copy beside those of its original. An original that PDFium does not open
+  cannot be compared; its copy still has to pass veraPDF.
+- A hidden text layer keeps its text, its metrics and its map to Unicode; font programs are left out, because PDF/A-2 asks for
+  those of rendered text only (ISO 19005-2, 6.2.11.4.1).
+- DeviceCMYK colours get a computed, generic CMYK profile as output intent: what press they were meant for is not known. Device
+  colours of both kinds, RGB and CMYK, in one file are not converted.
+`
