@@ -25,11 +25,12 @@ type document struct {
 	src     *model.Context // what the first reader made of a PDF; nil where it cannot read it
 	raw     io.ReaderAt    // the bytes src was read from: the file, or the second reader's mended copy
 	rawSize int64
-	guarded bool // may bear a signature: never rewritten
-	signed  bool // bears one
-	active  bool // has active content
-	mended  bool // raw is a mended copy
-	judged  bool // inspect has accepted it
+	guarded bool              // may bear a signature: never rewritten
+	signed  bool              // bears one
+	active  bool              // has active content
+	mended  bool              // raw is a mended copy
+	judged  bool              // inspect has accepted it
+	found   []dossier.Finding // by inspect
 	pages   int
 	second  *secondReader
 	spare   []*os.File // temporary files without a name
@@ -115,7 +116,7 @@ func (d *document) inspect(ctx context.Context, q wireQuestion) (dossier.Verdict
 		v, err = d.inspectImage(ctx, q)
 	}
 	v.Profile = q.Profile.Name
-	d.judged, d.pages = err == nil, v.Pages
+	d.judged, d.pages, d.found = err == nil, v.Pages, v.Findings
 	return v, err
 }
 

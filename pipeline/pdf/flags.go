@@ -11,11 +11,13 @@ import (
 // are not there. They are
 // flags and never reasons: whether a page can be read, a person decides.
 func flagAppearance(v *dossier.Verdict, facts []*pageFacts) {
+	bare := false
 	for i, f := range facts {
 		add := func(flag dossier.Flag, d dossier.Text) {
 			v.Findings = append(v.Findings, dossier.Finding{Flag: flag, Page: i + 1, Detail: d})
 		}
-		if f.bare {
+		if f.bare && !bare {
+			bare = true // once a file: it is the whole document's trouble
 			add(dossier.UnembeddedFonts, dossier.Text{})
 		}
 		if f.lost != nil || f.missing || f.text {

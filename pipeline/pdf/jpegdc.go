@@ -3,7 +3,10 @@ package pdf
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"image/jpeg"
+	"io"
 )
 
 // readJPEG decodes of a JPEG no more than the mean of every block of 8×8 pixels:
@@ -33,8 +36,20 @@ func readJPEG(b []byte, thorough bool) (jpegInfo, *thumb, error) {
 	if err := d.run(); err != nil {
 		return info, nil, err
 	}
+	if thorough && d.progressive && info.width*info.height <= maxProgressive {
+		// The detail is in the scans that were passed over.
+		if _, err := jpeg.Decode(bytes.NewReader(b)); errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+			return info, nil, errCut
+		} else if _, strange := errors.AsType[jpeg.UnsupportedError](err); err != nil && !strange {
+			return info, nil, fmt.Errorf("%w: %T", errBad, err)
+		}
+	}
 	return info, d.thumb(), nil
 }
+
+// maxProgressive bounds the pixels of a progressive JPEG that is decoded in full,
+// which takes sixteen bytes for each.
+const maxProgressive = 16 << 20
 
 // thumb is what has been read, or nil where that makes no picture.
 func (d *jpegDC) thumb() *thumb {

@@ -77,6 +77,30 @@ func TestReadJPEGCut(t *testing.T) {
 	}
 }
 
+// TestThoroughProgressive: a progressive JPEG whose last scan is cut and closed is
+// whole as far as its markers go; a thorough reading finds the cut.
+func TestThoroughProgressive(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join(testneed.Root(t), "testdata", "accept", "progressive.jpg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := readJPEG(b, true); err != nil {
+		t.Fatalf("the whole file: %v", err)
+	}
+	last := bytes.LastIndex(b, []byte{0xff, 0xda})
+	if last < 0 || len(b)-last < 200 {
+		t.Fatal("no scan to cut")
+	}
+	cut := bytes.Clone(b[:last+(len(b)-last)/2])
+	for cut[len(cut)-1] == 0xff {
+		cut = cut[:len(cut)-1]
+	}
+	cut = append(cut, 0xff, 0xd9)
+	if _, _, err := readJPEG(cut, true); !errors.Is(err, errCut) && !errors.Is(err, errBad) {
+		t.Errorf("cut and closed: %v", err)
+	}
+}
+
 func BenchmarkReadJPEG(b *testing.B) {
 	data, err := os.ReadFile(filepath.Join(testneed.Shared(b, "scans"), "page_200dpi_colour.jpg"))
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"sohoa/dossier"
@@ -50,13 +51,17 @@ func (d *document) normalise(ctx context.Context, q wireQuestion, out string, la
 		err = openError(cerr)
 	}
 	if err == nil {
+		// What has been said of the document need not be said of its copy.
+		made.Findings = slices.DeleteFunc(made.Findings, func(f dossier.Finding) bool {
+			return slices.ContainsFunc(d.found, func(g dossier.Finding) bool { return f.Flag == g.Flag && f.Page == g.Page })
+		})
 		return made, nil
 	}
 	if rerr := os.Remove(out); rerr != nil {
 		return Copy{}, errors.Join(openError(rerr), err)
 	}
 	if errors.Is(err, pdfa.ErrNotConvertible) {
-		asOriginal.Findings[0].Detail.EN = strings.TrimPrefix(err.Error(), pdfa.ErrNotConvertible.Error()+": ")
+		asOriginal.Findings[0].Detail.EN = strings.Replace(err.Error(), pdfa.ErrNotConvertible.Error()+": ", "", 1)
 		return asOriginal, nil
 	}
 	return Copy{}, fmt.Errorf("writing the copy: %w", err)
