@@ -101,7 +101,7 @@ sohoa.yaml; the command line wins, then the environment.`,
 	a.flags(cmd.PersistentFlags())
 	cmd.AddCommand(
 		newServeCommand(a), newWorkCommand(a),
-		newImportCommand(a), newSubmitCommand(a),
+		newImportCommand(a), newSubmitCommand(a), newBackfillCommand(a), newWatchCommand(a),
 		newReportCommand(a), newListCommand(a),
 		newCloseCommand(a), newTargetCommand(a),
 		newInspectCommand(a), newNormaliseCommand(a),

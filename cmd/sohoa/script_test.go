@@ -43,6 +43,7 @@ func TestScripts(t *testing.T) {
 			"address": address,
 			"ready":   ready,
 			"flip":    flip,
+			"until":   until,
 		},
 	})
 }
@@ -113,4 +114,28 @@ func flip(ts *testscript.TestScript, neg bool, args []string) {
 	b[len(b)/2] ^= 1
 	ts.Check(os.Chmod(file, 0o600))
 	ts.Check(os.WriteFile(file, b, 0o600))
+}
+
+// until DIR PATTERN waits until a file below DIR has a name of that pattern.
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: until DIR PATTERN")
+	}
+	for range 1200 {
+		found := false
+		err := filepath.WalkDir(ts.MkAbs(args[0]), func(path string, d os.DirEntry, err error) error {
+			if err == nil && !d.IsDir() {
+				ok, merr := filepath.Match(args[1], d.Name())
+				found = found || ok
+				return merr
+			}
+			return nil
+		})
+		ts.Check(err)
+		if found {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	ts.Fatalf("no %s appeared below %s", args[1], args[0])
 }

@@ -1,0 +1,297 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+
+	"sohoa/dossier"
+	"sohoa/pipeline/backfill"
+	"sohoa/pipeline/pdf"
+	"sohoa/pipeline/sheet"
+	"sohoa/storage"
+)
+
+type backfillFlags struct {
+	root, outcome, mapping, match, between string
+	dryRun, fast                           bool
+	rate                                   float64
+	parallel                               int
+}
+
+func newBackfillCommand(a *app) *cobra.Command {
+	var f backfillFlags
+	cmd := &cobra.Command{
+		Use:   "backfill MANIFEST",
+		Short: "Hand in years of papers from a spreadsheet; can be killed and started again",
+		Long: `backfill hands in every row of a manifest (CSV or XLSX): one row, one file. A row
+is done when its record stands; started again it goes on where it was, and run
+twice it changes nothing. Ctrl-C finishes what is in flight.
+
+Exit 0 when every row is in, 3 when some rows were rejected or skipped,
+1 when some failed, 130 when interrupted.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.backfill(cmd.Context(), args[0], f)
+		},
+	}
+	cmd.Flags().StringVar(&f.root, "root", "", "folder below which the files are sought (default: the manifest's)")
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "check everything, write nothing, say what would happen")
+	cmd.Flags().BoolVar(&f.fast, "fast", false, "with --dry-run: do not read the files")
+	cmd.Flags().StringVar(&f.outcome, "outcome", "", "CSV file with a line for every row")
+	cmd.Flags().StringVar(&f.mapping, "mapping", "", "CSV file that maps other headers to ours")
+	cmd.Flags().StringVar(&f.match, "match", "", "path of a file for rows that name none: {unit}/{number}.pdf")
+	cmd.Flags().StringVar(&f.between, "between", "", "hours of the day in which to work: 18:00-06:00")
+	cmd.Flags().Float64Var(&f.rate, "rate", 0, "rows a second at most (default: as fast as it goes)")
+	cmd.Flags().IntVar(&f.parallel, "parallel", 4, "documents in flight")
+	return cmd
+}
+
+func (a *app) backfill(ctx context.Context, manifest string, f backfillFlags) (err error) {
+	o := backfill.Options{By: "cli", Match: f.match, Parallel: f.parallel, Rate: f.rate, Now: a.now}
+	if f.between != "" {
+		if o.Between, err = backfill.ParseHours(f.between); err != nil {
+			return usage("--between: %w", err)
+		}
+	}
+	if f.match != "" {
+		if _, err := backfill.ParsePattern(f.match); err != nil {
+			return usage("--match: %w", err)
+		}
+	}
+	if f.root == "" {
+		f.root = filepath.Dir(manifest)
+	}
+	if o.Root, err = os.OpenRoot(f.root); err != nil {
+		return usage("--root: %w", err)
+	}
+	defer o.Root.Close()
+	if f.mapping != "" {
+		if err := withSheet(f.mapping, func(s *sheet.Sheet) (err error) {
+			o.Mapping, err = sheet.ReadMapping(s)
+			return err
+		}); err != nil {
+			return usage("--mapping: %w", err)
+		}
+	}
+	if f.outcome != "" {
+		out, err := os.Create(f.outcome)
+		if err != nil {
+			return usage("--outcome: %w", err)
+		}
+		defer func() { err = errors.Join(err, out.Close()) }()
+		lines, err := backfill.NewOutcomeFile(out)
+		if err != nil {
+			return err
+		}
+		o.Outcomes = lines.Write
+	}
+	p := newBackfillProgress(a.stderr)
+	o.Progress = p.show
+	h, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	var sum backfill.Summary
+	err = withSheet(manifest, func(s *sheet.Sheet) (err error) {
+		if f.dryRun {
+			preview, err := backfill.DryRun(ctx, s, &checker{h: h, a: a}, o, f.fast)
+			p.end()
+			sum = preview.Summary
+			if err == nil {
+				a.printPreview(preview)
+			}
+			return err
+		}
+		sum, err = a.runBackfill(ctx, h, s, o)
+		p.end()
+		return err
+	})
+	var row *dossier.RowError
+	if errors.As(err, &row) {
+		printRowErrors(a.stderr, err)
+		return &exitError{exitRejected, errors.New("the manifest cannot be read")}
+	}
+	if err != nil {
+		return err
+	}
+	a.printBackfill(sum)
+	switch {
+	case sum.Stopped:
+		return &exitError{exitInterrupted, fmt.Errorf("interrupted after %d of %d rows; the same command goes on", sum.Rows, sum.Total)}
+	case sum.Counts[backfill.Faulted] > 0:
+		return fmt.Errorf("%d rows failed and lie in the failure inbox; the same command tries them again", sum.Counts[backfill.Faulted])
+	case sum.Counts[backfill.Rejected]+sum.Counts[backfill.Skipped] > 0:
+		return &exitError{code: exitRejected}
+	}
+	return nil
+}
+
+// runBackfill runs with workers of its own beside those of any server.
+func (a *app) runBackfill(ctx context.Context, h *house, s *sheet.Sheet, o backfill.Options) (sum backfill.Summary, err error) {
+	if err := os.MkdirAll(a.data, 0o750); err != nil {
+		return sum, err
+	}
+	journal, err := backfill.OpenJournal(filepath.Join(a.data, "backfill.journal"))
+	if err != nil {
+		return sum, err
+	}
+	defer func() { err = errors.Join(err, journal.Close()) }()
+	o.Journal = journal
+	wctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	working := make(chan error, 1)
+	go func() { working <- h.work(wctx, 0) }()
+	defer func() {
+		stop()
+		err = errors.Join(err, <-working)
+	}()
+	return backfill.Run(ctx, s, backfill.Local{Pipeline: h.pipeline, Again: h.ledger.Replay}, o)
+}
+
+func withSheet(name string, f func(*sheet.Sheet) error) error {
+	file, err := os.Open(name)
+	if err != nil {
+		return usage("%w", err)
+	}
+	defer file.Close()
+	st, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	s, err := sheet.Open(filepath.Base(name), file, st.Size())
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return f(s)
+}
+
+// printRowErrors prints every row error that err joins.
+func printRowErrors(w io.Writer, err error) {
+	var row *dossier.RowError
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range many.Unwrap() {
+			printRowErrors(w, e)
+		}
+	} else if errors.As(err, &row) {
+		printRowError(w, *row)
+	}
+}
+
+func (a *app) printBackfill(s backfill.Summary) {
+	fmt.Fprintf(a.stdout, "%d dòng/rows", s.Rows)
+	for _, o := range backfill.Outcomes() {
+		fmt.Fprintf(a.stdout, ", %d %s", s.Counts[o], o)
+	}
+	fmt.Fprintln(a.stdout)
+	reasons := make([]string, 0, len(s.Reasons))
+	for r := range s.Reasons {
+		reasons = append(reasons, r)
+	}
+	slices.Sort(reasons)
+	for _, r := range reasons {
+		fmt.Fprintf(a.stdout, "  %6d  %s\n", s.Reasons[r], r)
+	}
+}
+
+func (a *app) printPreview(p backfill.Preview) {
+	fmt.Fprintf(a.stdout, "Thử, không ghi gì / dry run, nothing is written. Bảng mã / encoding: %s\n", p.Encoding)
+	for column, enc := range p.Converted {
+		fmt.Fprintf(a.stdout, "  cột/column %s: %s\n", column, enc)
+	}
+	for _, u := range p.Unused {
+		printRowError(a.stdout, *u)
+	}
+	if p.Unmatched > 0 {
+		fmt.Fprintf(a.stdout, "  %d chưa có trong sổ đăng ký, sẽ chờ / not in the register yet, would wait\n", p.Unmatched)
+	}
+}
+
+// checker answers a dry run.
+type checker struct {
+	h *house
+	a *app
+}
+
+func (c *checker) Known(ctx context.Context, slip dossier.Slip) (bool, error) {
+	if slip.Kind == dossier.ResultInForce {
+		known, err := c.h.ledger.KnownUnit(ctx, slip.Unit)
+		if err == nil && !known {
+			err = dossier.ErrUnknownUnit
+		}
+		return known, err
+	}
+	if _, err := c.h.ledger.ResolveUnit(ctx, slip.Dossier); err != nil {
+		return false, err
+	}
+	_, known, err := c.h.ledger.Dossier(ctx, slip.Dossier)
+	return known, err
+}
+
+func (c *checker) Seen(ctx context.Context, slip dossier.Slip, digest dossier.Digest) (dossier.Standing, bool, error) {
+	return c.h.ledger.Seen(ctx, slip, digest)
+}
+
+func (c *checker) Inspect(ctx context.Context, slip dossier.Slip, body io.ReadSeeker, _ int64) error {
+	temp, err := storage.Spool(c.h.pipeline.SpoolDir, body, c.a.limit)
+	if err != nil {
+		return err
+	}
+	defer temp.Close()
+	s, err := c.h.judge.Open(ctx, temp.Path())
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	_, err = s.Inspect(ctx, pdf.Question{Kind: slip.Kind, Profile: c.h.pipeline.Profile(dossier.DateOf(c.a.now())), DefaultDPI: c.a.dpi})
+	return err
+}
+
+// backfillProgress shows a bar where a person watches, plain lines elsewhere.
+type backfillProgress struct {
+	w    io.Writer
+	bar  *progressbar.ProgressBar
+	last time.Time
+}
+
+func newBackfillProgress(w io.Writer) *backfillProgress {
+	p := &backfillProgress{w: w}
+	if terminal(w) {
+		p.bar = newBar(w, -1, "")
+	}
+	return p
+}
+
+func (p *backfillProgress) show(s backfill.Progress) {
+	c := s.Counts
+	text := fmt.Sprintf("%d vào/in, %d sẵn/already, %d loại/rejected, %d lỗi/faulted, %d bỏ/skipped",
+		c[backfill.Stored], c[backfill.Already], c[backfill.Rejected], c[backfill.Faulted], c[backfill.Skipped])
+	if s.Waiting != "" {
+		text += " (chờ/waiting: " + s.Waiting + ")"
+	}
+	if p.bar != nil {
+		p.bar.ChangeMax(s.Total)
+		p.bar.Describe(text)
+		p.bar.Set(s.Rows)
+		return
+	}
+	if now := time.Now(); now.Sub(p.last) >= 10*time.Second {
+		p.last = now
+		fmt.Fprintf(p.w, "%d/%d: %s\n", s.Rows, s.Total, text)
+	}
+}
+
+func (p *backfillProgress) end() {
+	if p.bar != nil {
+		p.bar.Finish()
+	}
+}
