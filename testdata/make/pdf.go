@@ -36,6 +36,7 @@ type file struct {
 	fixed   string // /ID once it may no longer change
 	data    []byte // what has been written
 	xref    int    // offset of the newest xref section
+	first   int    // offset of the first one
 }
 
 func newFile() *file {
@@ -157,7 +158,7 @@ func (f *file) write(encrypt func(num int, data []byte) []byte, trailer string) 
 		}
 	}
 	fmt.Fprintf(&b, "trailer\n<</Size %d/Root 1 0 R%s%s>>\nstartxref\n%d\n%%%%EOF\n", f.next, trailer, f.id(), f.xref)
-	f.data = b.Bytes()
+	f.data, f.first = b.Bytes(), f.xref
 	return f.data
 }
 

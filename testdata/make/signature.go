@@ -311,24 +311,54 @@ func (f *file) dss() {
 	)
 }
 
-// wrapped moves what the second range covered to the end and fills the place
-// it left with a page content of its own: all that was signed is still there.
+// wrapped is signature wrapping: everything that was signed is still there, byte
+// for byte, and its digest holds over the byte range. But the range comes from a
+// second signature dictionary, hidden where the first left room for its own
+// /Contents, together with another page content and a cross-reference to both.
 func wrapped(f *file) *file {
 	b := f.data
 	i := bytes.LastIndex(b, []byte("/ByteRange["))
 	var r [4]int
 	_, err := fmt.Sscanf(string(b[i:]), "/ByteRange[%d %d %d %d", &r[0], &r[1], &r[2], &r[3])
 	check(err)
-	tail := bytes.Clone(b[r[2]:])
-	c := f.contentOf(0)
-	evil := fmt.Sprintf("%d 0 obj\n<</Length 44>>\nstream\nBT /F1 12 Tf 72 760 Td (Ket qua gia) Tj ET\n\nendstream\nendobj\n", c)
-	out := append(bytes.Clone(b[:r[2]]), ">>\nendobj\n"+evil...)
-	start := len(out)
-	out = append(out, tail...)
-	j := bytes.LastIndex(out[:start], []byte("/ByteRange["))
-	end := j + bytes.IndexByte(out[j:], ']')
-	copy(out[j:], pad(fmt.Sprintf("/ByteRange[%d %d %d %d", r[0], r[1], start, len(tail)), end-j))
-	f.data = out
+	tail, cms := b[r[2]:], bytes.TrimRight(b[r[1]+1:r[2]-1], "0")
+	if len(cms)%2 == 1 {
+		cms = append(bytes.Clone(cms), '0')
+	}
+	field := f.acroForm[len(f.acroForm)-1]
+	sig := field - 1
+
+	var out bytes.Buffer
+	out.Write(b[:r[1]])
+	out.WriteString("<00>>>\nendobj\n")
+	at := map[int]int{}
+	put := func(o object) {
+		at[o.num] = out.Len()
+		o.write(&out)
+	}
+	put(object{num: f.contentOf(0), packed: true, stream: []byte("BT /F1 12 Tf 72 760 Td (Ket qua gia) Tj ET\n")})
+	for _, n := range []int{1, f.pages[0], field} {
+		put(f.objs[n])
+	}
+	xref := func() string {
+		s := "xref\n"
+		for _, n := range []int{1, f.pages[0], f.contentOf(0), sig, field} {
+			s += fmt.Sprintf("%d 1\n%010d 00000 n \n", n, at[n])
+		}
+		// The signed end of the file says where its cross-reference stood; there
+		// stands this one now.
+		return s + fmt.Sprintf("trailer\n<</Size %d/Root 1 0 R/Prev %010d%s>>\n", f.next, f.first, f.id())
+	}
+	at[sig] = out.Len()
+	second := f.xref + len(xref())
+	put(object{num: sig, body: fmt.Sprintf("<</Type/Sig/Filter/Adobe.PPKLite/SubFilter/adbe.pkcs7.detached/ByteRange[0 %d %d %d]/Contents<%s>>>", r[1], second, len(tail), cms)})
+	if out.Len() > f.xref {
+		panic("no room for the wrapped objects")
+	}
+	out.WriteString(strings.Repeat(" ", f.xref-out.Len()))
+	out.WriteString(xref())
+	out.Write(tail)
+	f.data = out.Bytes()
 	return f
 }
 
