@@ -131,6 +131,38 @@ func TestForeign(t *testing.T) {
 	t.Logf("%d files, %d never to be rewritten, %d signed", len(files), detected, signed)
 }
 
+// TestSelfMadeAgainstPdfsig shows that the test files are what they are said to
+// be in the eyes of an independent implementation: the good ones are good, and
+// what was tampered with is not.
+func TestSelfMadeAgainstPdfsig(t *testing.T) {
+	if os.Getenv("SOHOA_CONFORMANCE") == "" {
+		t.Skip("starts a program for each file: SOHOA_CONFORMANCE=1")
+	}
+	pdfsig := testneed.Tool(t, "pdfsig", "apt-get install poppler-utils")
+	for _, dir := range []string{"good", "tampered", "signature-invalid"} {
+		files, err := filepath.Glob(filepath.Join(folder(t), dir, "*.pdf"))
+		if err != nil || len(files) == 0 {
+			t.Fatal("no files in", dir, err)
+		}
+		for _, f := range files {
+			out, err := exec.Command(pdfsig, "-nocert", f).Output()
+			if _, isExit := err.(*exec.ExitError); err != nil && !isExit {
+				t.Fatal(err)
+			}
+			text := string(out)
+			// It does not verify document timestamps, and not Ed25519.
+			checked := strings.Count(text, "Signature Validation:") - strings.Count(text, "has not yet been verified")
+			valid := strings.Count(text, "Signature is Valid.")
+			if filepath.Base(f) == "ed25519.pdf" {
+				continue
+			}
+			if checked == 0 || (valid == checked) != (dir == "good") {
+				t.Errorf("%s/%s: pdfsig finds %d of %d valid\n%s", dir, filepath.Base(f), valid, checked, text)
+			}
+		}
+	}
+}
+
 // TestForeignAgainstPdfsig compares with poppler's pdfsig: every file in which
 // it sees a signature is detected, and where the verdicts differ the table says
 // why.
