@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -15,9 +16,8 @@ import (
 	"sohoa/tally"
 )
 
-// slots is how many series the counter table has columns for. A migration that
-// adds columns raises it.
-const slots = 48
+// slots bounds how many series there may be; a mask of them fits 64 bits.
+const slots = 64
 
 // seriesCache remembers which columns a series has; they never change.
 type seriesCache struct {
@@ -76,7 +76,7 @@ func (l *Ledger) addSeries(ctx context.Context, names []tally.Series) error {
 				return err
 			}
 		}
-		return nil
+		return t.addColumns(ctx)
 	})
 	if err != nil {
 		return fmt.Errorf("add series: %w", err)
@@ -86,7 +86,33 @@ func (l *Ledger) addSeries(ctx context.Context, names []tally.Series) error {
 	}
 	for _, n := range names {
 		if _, ok := l.series.known(n); !ok {
-			return fmt.Errorf("ledger: no columns left for series %q: a migration must add some", n)
+			return fmt.Errorf("ledger: no columns are left for series %q", n)
+		}
+	}
+	return nil
+}
+
+// addColumns gives the counter table the columns of every series.
+func (t *tx) addColumns(ctx context.Context) error {
+	var last int
+	if err := t.QueryRowContext(ctx, `SELECT COALESCE(MAX(slot), -1) FROM series`).Scan(&last); err != nil {
+		return err
+	}
+	rows, err := t.QueryContext(ctx, `SELECT * FROM counter LIMIT 0`)
+	if err != nil {
+		return err
+	}
+	have, err := rows.Columns()
+	if err := errors.Join(err, rows.Close()); err != nil {
+		return err
+	}
+	for s := range last + 1 {
+		for _, c := range [2]string{"n", "d"} {
+			if name := c + strconv.Itoa(s); !slices.Contains(have, name) {
+				if _, err := t.Exec(ctx, `ALTER TABLE counter ADD COLUMN `+name+` INTEGER`); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	return nil

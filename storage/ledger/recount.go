@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
 
 	"sohoa/dossier"
@@ -229,11 +230,12 @@ func recountUnit(ctx context.Context, q querier, unit dossier.UnitCode, procedur
 // countersOf reads a unit's counters as cells.
 func countersOf(ctx context.Context, q querier, unit dossier.UnitCode, names map[int]tally.Series) ([]tally.Cell, error) {
 	text := `SELECT period`
-	for s := range slots {
+	order := slices.Sorted(maps.Keys(names))
+	for _, s := range order {
 		text += fmt.Sprintf(", COALESCE(n%d, 0), COALESCE(d%d, 0)", s, s)
 	}
 	var period int64
-	var values [2 * slots]int64
+	values := make([]int64, 2*len(order))
 	dest := []any{&period}
 	for i := range values {
 		dest = append(dest, &values[i])
@@ -247,8 +249,8 @@ func countersOf(ctx context.Context, q querier, unit dossier.UnitCode, names map
 		for day < 1000000 { // a year or a month
 			day *= 100
 		}
-		for s := range slots {
-			if n, d := values[2*s], values[2*s+1]; n != 0 || d != 0 {
+		for i, s := range order {
+			if n, d := values[2*i], values[2*i+1]; n != 0 || d != 0 {
 				out = append(out, tally.Cell{Unit: unit, Series: names[s], Day: dossier.Date(day), Numerator: n, Denominator: d})
 			}
 		}

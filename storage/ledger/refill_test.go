@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"context"
+	"fmt"
 	"testing"
 
 	"sohoa/dossier"
@@ -45,5 +47,31 @@ func TestRefill(t *testing.T) {
 			sound(t, l)
 		}
 		wantRate(t, l, "4.2", 1, 2)
+	})
+}
+
+// TestManySeries: a series that has no columns gets them when it first counts.
+func TestManySeries(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		l := open(t, dsn, Options{})
+		province(t, l)
+		var cells []tally.Cell
+		for i := range 30 {
+			cells = append(cells, tally.Cell{Unit: "H51", Series: tally.Series(fmt.Sprint("test.", i)), Day: 20240830, Numerator: int64(i), Denominator: 100})
+		}
+		for range 2 {
+			must(t, l.update(t.Context(), func(ctx context.Context, t *tx) error { return t.add(ctx, cells) }))
+		}
+		have := got[[]tally.Cell](t)(l.Sums(t.Context(), nil, []tally.Series{"test.29"}, dossier.Period{}))
+		if len(have) != 1 || have[0].Numerator != 58 || have[0].Denominator != 200 {
+			t.Errorf("%+v", have)
+		}
+		var many []tally.Cell
+		for i := range 70 {
+			many = append(many, tally.Cell{Unit: "H51", Series: tally.Series(fmt.Sprint("more.", i)), Day: 20240830, Denominator: 1})
+		}
+		if err := l.update(t.Context(), func(ctx context.Context, t *tx) error { return t.add(ctx, many) }); err == nil {
+			t.Error("more series than there can be columns")
+		}
 	})
 }

@@ -100,7 +100,8 @@ CREATE INDEX document_open ON document (state, received_at) WHERE state IN ('pen
 
 -- The tallies. A row is a unit and a period: a day (20240830), a month (202408)
 -- or a year (2024), so that a sum over any period reads few rows. Numerator and
--- denominator of a series stand in the columns n<slot> and d<slot>.
+-- denominator of a series stand in the columns n<slot> and d<slot>; the program
+-- adds columns when it counts more than there are.
 CREATE TABLE series (
     name TEXT PRIMARY KEY,
     slot INTEGER NOT NULL UNIQUE
@@ -114,12 +115,7 @@ CREATE TABLE counter (
     n12 INTEGER, d12 INTEGER, n13 INTEGER, d13 INTEGER, n14 INTEGER, d14 INTEGER, n15 INTEGER, d15 INTEGER,
     n16 INTEGER, d16 INTEGER, n17 INTEGER, d17 INTEGER, n18 INTEGER, d18 INTEGER, n19 INTEGER, d19 INTEGER,
     n20 INTEGER, d20 INTEGER, n21 INTEGER, d21 INTEGER, n22 INTEGER, d22 INTEGER, n23 INTEGER, d23 INTEGER,
-    n24 INTEGER, d24 INTEGER, n25 INTEGER, d25 INTEGER, n26 INTEGER, d26 INTEGER, n27 INTEGER, d27 INTEGER,
-    n28 INTEGER, d28 INTEGER, n29 INTEGER, d29 INTEGER, n30 INTEGER, d30 INTEGER, n31 INTEGER, d31 INTEGER,
-    n32 INTEGER, d32 INTEGER, n33 INTEGER, d33 INTEGER, n34 INTEGER, d34 INTEGER, n35 INTEGER, d35 INTEGER,
-    n36 INTEGER, d36 INTEGER, n37 INTEGER, d37 INTEGER, n38 INTEGER, d38 INTEGER, n39 INTEGER, d39 INTEGER,
-    n40 INTEGER, d40 INTEGER, n41 INTEGER, d41 INTEGER, n42 INTEGER, d42 INTEGER, n43 INTEGER, d43 INTEGER,
-    n44 INTEGER, d44 INTEGER, n45 INTEGER, d45 INTEGER, n46 INTEGER, d46 INTEGER, n47 INTEGER, d47 INTEGER,
+    n24 INTEGER, d24 INTEGER, n25 INTEGER, d25 INTEGER,
     PRIMARY KEY (unit, period)
 ) WITHOUT ROWID;
 

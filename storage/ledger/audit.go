@@ -1,0 +1,136 @@
+package ledger
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	"sohoa/dossier"
+)
+
+// Audit appends a deed to the audit log. Seq, At and Hash are the log's.
+func (l *Ledger) Audit(ctx context.Context, d dossier.Deed) error {
+	err := l.update(ctx, func(ctx context.Context, t *tx) error {
+		var seq int64
+		var prev string
+		if err := t.QueryRowContext(ctx, `SELECT seq, hash FROM audit_head WHERE one = 1`+t.forUpdate()).Scan(&seq, &prev); err != nil {
+			return err
+		}
+		d.Seq, d.At = seq+1, l.now()
+		d.Hash = deedHash(prev, d)
+		if _, err := t.Exec(ctx, `INSERT INTO audit (seq, at, actor, role, unit, action, object, source, hash) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9)`,
+			d.Seq, micros(d.At), d.By, string(d.Role), string(d.Unit), string(d.Action), d.Object, d.From, d.Hash); err != nil {
+			return err
+		}
+		_, err := t.Exec(ctx, `UPDATE audit_head SET seq = $1, hash = $2 WHERE one = 1`, d.Seq, d.Hash)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("audit: %w", err)
+	}
+	return nil
+}
+
+// deedHash covers every field, each with its length, so that no two entries
+// can be written alike.
+func deedHash(prev string, d dossier.Deed) string {
+	h := sha256.New()
+	for _, f := range []string{prev, fmt.Sprint(d.Seq), fmt.Sprint(micros(d.At)), d.By, string(d.Role), string(d.Unit), string(d.Action), d.Object, d.From} {
+		fmt.Fprintf(h, "%d:%s,", len(f), f)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+const deedColumns = `seq, at, actor, role, unit, action, object, source, hash`
+
+func scanDeed(r *sql.Rows) (d dossier.Deed, err error) {
+	var at int64
+	err = r.Scan(&d.Seq, &at, &d.By, &d.Role, &d.Unit, &d.Action, &d.Object, &d.From, &d.Hash)
+	d.At = instant(at)
+	return d, err
+}
+
+// Deeds returns entries of the audit log, the latest first.
+func (l *Ledger) Deeds(ctx context.Context, q dossier.DeedQuery) ([]dossier.Deed, error) {
+	if q.Limit == 0 {
+		q.Limit = 100
+	}
+	args := []any{q.Limit}
+	var where []string
+	add := func(cond string, v any) {
+		args = append(args, v)
+		where = append(where, fmt.Sprintf(cond, len(args)))
+	}
+	if q.By != "" {
+		add("actor = $%d", q.By)
+	}
+	if q.Action != "" {
+		add("action = $%d", string(q.Action))
+	}
+	if q.Object != "" {
+		add("object = $%d", q.Object)
+	}
+	if q.Before > 0 {
+		add("seq < $%d", q.Before)
+	}
+	if q.Units != nil {
+		if len(q.Units) == 0 {
+			return nil, nil
+		}
+		text, more := in("unit", len(args)+1, q.Units)
+		where, args = append(where, text), append(args, more...)
+	}
+	text := `SELECT ` + deedColumns + ` FROM audit`
+	if len(where) > 0 {
+		text += ` WHERE ` + strings.Join(where, ` AND `)
+	}
+	var out []dossier.Deed
+	err := query(ctx, l.read, text+` ORDER BY seq DESC LIMIT $1`, args, func(r *sql.Rows) error {
+		d, err := scanDeed(r)
+		out = append(out, d)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
+	return out, nil
+}
+
+// ErrAudit: the audit log is not as it was written.
+var ErrAudit = errors.New("the audit log has been tampered with")
+
+// CheckAudit walks the audit log and answers its length and last hash, or
+// ErrAudit and the first entry that is wrong. Somebody who can write to the
+// database can rewrite the whole chain: keep the hash elsewhere from time to
+// time.
+func (l *Ledger) CheckAudit(ctx context.Context) (n int64, head string, err error) {
+	err = l.snapshot(ctx, func(ctx context.Context, q querier) error {
+		var want int64
+		var wantHash string
+		if err := q.QueryRowContext(ctx, `SELECT seq, hash FROM audit_head WHERE one = 1`).Scan(&want, &wantHash); err != nil {
+			return err
+		}
+		if err := query(ctx, q, `SELECT `+deedColumns+` FROM audit ORDER BY seq`, nil, func(r *sql.Rows) error {
+			d, err := scanDeed(r)
+			if err != nil {
+				return err
+			}
+			if d.Seq != n+1 || d.Hash != deedHash(head, d) {
+				return fmt.Errorf("%w: at entry %d", ErrAudit, n+1)
+			}
+			n, head = d.Seq, d.Hash
+			return nil
+		}); err != nil {
+			return err
+		}
+		if n != want || head != wantHash {
+			return fmt.Errorf("%w: it ends at entry %d, and should at %d", ErrAudit, n, want)
+		}
+		return nil
+	})
+	return n, head, err
+}
