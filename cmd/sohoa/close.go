@@ -66,12 +66,19 @@ func (h *house) closePeriod(ctx context.Context, period string, q tally.Query) (
 		return ledger.Closing{}, err
 	}
 	at := h.pipeline.Now()
-	snap, err := tally.Close(ctx, h.ledger, q, targets, at)
-	if err != nil {
-		return ledger.Closing{}, err
-	}
-	if err := snap.AddDossiers(ctx, h.ledger); err != nil {
-		return ledger.Closing{}, err
+	var snap tally.Snapshot
+	for try := 1; ; try++ {
+		if snap, err = tally.Close(ctx, h.ledger, q, targets, at); err != nil {
+			return ledger.Closing{}, err
+		}
+		// A scan settled in between: figures and list must be of one moment.
+		if err = snap.AddDossiers(ctx, h.ledger); errors.Is(err, tally.ErrMoved) && try < 20 {
+			continue
+		}
+		if err != nil {
+			return ledger.Closing{}, err
+		}
+		break
 	}
 	content, digest, err := snap.Encode()
 	if err != nil {
@@ -97,12 +104,17 @@ func (h *house) restatement(ctx context.Context, q tally.Query, period string) (
 	}
 	for i := len(closings) - 1; i >= 0; i-- {
 		c := closings[i]
-		if c.Unit != q.Unit {
-			continue
-		}
 		snap, err := tally.DecodeSnapshot(c.Content, c.SHA256)
 		if err != nil {
 			return r, false, fmt.Errorf("closing %s: %w", c.ID, err)
+		}
+		// A closing of the province serves every unit of it.
+		if q.Unit != c.Unit {
+			if snap, err = snap.Of(q.Unit); errors.Is(err, dossier.ErrUnknownUnit) {
+				continue
+			} else if err != nil {
+				return r, false, err
+			}
 		}
 		if r, err = tally.Restate(ctx, snap, h.ledger); err == nil {
 			err = r.AddDossiers(ctx, h.ledger)
@@ -125,7 +137,7 @@ func newTargetCommand(a *app) *cobra.Command {
 					return usage("%w", err)
 				}
 			}
-			if _, ok := tally.Find(t.Indicator, ""); !ok {
+			if !tally.Targetable(t.Indicator) {
 				return usage("--indicator: there is no indicator %q", t.Indicator)
 			}
 			if unit != "" {

@@ -95,11 +95,7 @@ func (h *house) list(ctx context.Context, w listWriter, ind tally.Indicator, q l
 			return err
 		}
 		for _, d := range page.Items {
-			var why []tally.Why
-			if ind.On(tally.Missing, &d) {
-				why = ind.Missing(&d)
-			}
-			if err := w.row(d, why); err != nil {
+			if err := w.row(d, ind.Missing(&d)); err != nil {
 				return err
 			}
 		}

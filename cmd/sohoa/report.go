@@ -74,8 +74,13 @@ func newReportCommand(a *app) *cobra.Command {
 			}
 			q := tally.Query{Unit: unit, Period: period, Version: f.formula, AsOf: asOf}
 			kind.period = f.period
+			today := dossier.DateOf(a.now())
 			if q.AsOf == 0 && period.To == 0 {
-				q.AsOf = dossier.DateOf(a.now())
+				q.AsOf = today
+			}
+			// Nothing is known of days still to come.
+			if q.CutOff = today; period.To != 0 {
+				q.CutOff = min(today, period.To.AddDays(-1))
 			}
 			h, err := a.openLedger(cmd.Context())
 			if err != nil {
