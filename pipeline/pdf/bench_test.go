@@ -31,7 +31,7 @@ func BenchmarkScan(b *testing.B) {
 	run := func(b *testing.B, normalise bool) {
 		defer processorTime(b)()
 		for b.Loop() {
-			d, err := openDocument(path, s, func(int) {})
+			d, err := openDocument(path, s, func(response) {})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -20,6 +20,10 @@ import (
 // child can grow by some tens of megabytes beyond its limit, no more.
 const watchEvery = 10 * time.Millisecond
 
+// startMemory is what compiling the second reader may take beyond a child's limit,
+// once on each machine: 400 MB were measured.
+const startMemory = 640 << 20
+
 // wallFactor: how much longer by the clock than by the processor a call may take
 // before the child is held to be stuck or starved.
 const wallFactor = 8
@@ -35,6 +39,7 @@ const (
 	killedStuck  cause = "clock-limit"     // we killed it; says nothing about the document
 	killedByUs   cause = "closed"          // cancelled, replaced or the pool closed
 	killedAlien  cause = "signal"          // somebody else killed it
+	failedStart  cause = "second-reader"   // it ended while starting the second reader
 	broken       cause = "broken-talk"     // it answered something that is no answer
 )
 
@@ -170,6 +175,8 @@ func (c *child) call(ctx context.Context, req request, lim Limits, pages int) (r
 	before := processUsage(c.cmd.Process.Pid)
 	began := time.Now()
 	var last usage
+	var starting bool       // the second reader
+	var spent time.Duration // before that
 	if err := writeFrame(c.in, req); err != nil {
 		c.kill(crashed)
 		return response{}, c.autopsy(0, 0), nil
@@ -180,10 +187,21 @@ func (c *child) call(ctx context.Context, req request, lim Limits, pages int) (r
 		select {
 		case res, ok := <-c.answers:
 			if !ok {
-				return response{}, c.autopsy(last.cpu-before.cpu, last.rss), nil
+				d := c.autopsy(last.cpu-before.cpu, last.rss)
+				if starting && d.ofItself() {
+					d.cause = failedStart
+				}
+				return response{}, d, nil
 			}
 			if res.Note {
-				pages = max(pages, res.Pages)
+				if pages = max(pages, res.Pages); starting && !res.Starting {
+					// From here on the document pays again.
+					before.cpu = processUsage(c.cmd.Process.Pid).cpu - spent
+					began = time.Now()
+				} else if res.Starting {
+					spent = processUsage(c.cmd.Process.Pid).cpu - before.cpu
+				}
+				starting = res.Starting
 				continue
 			}
 			if res.Pages == 0 {
@@ -202,9 +220,9 @@ func (c *child) call(ctx context.Context, req request, lim Limits, pages int) (r
 			last = u
 			allowed := lim.Time + time.Duration(min(pages, lim.Pages))*lim.TimePerPage
 			switch {
-			case u.rss > lim.Memory:
+			case starting && u.rss > lim.Memory+startMemory, !starting && u.rss > lim.Memory:
 				c.kill(killedMemory)
-			case u.cpu-before.cpu > allowed:
+			case !starting && u.cpu-before.cpu > allowed:
 				c.kill(killedTime)
 			}
 		}

@@ -56,9 +56,10 @@ func ChildMain(in io.Reader, out io.Writer) int {
 
 	var doc *document
 	defer func() { doc.close() }()
-	note := func(pages int) {
+	note := func(r response) {
+		r.Note = true
 		// Where the parent has gone the answer will fail, too.
-		_ = writeFrame(out, response{Note: true, Pages: pages})
+		_ = writeFrame(out, r)
 	}
 	for req := range requests {
 		res := response{}
@@ -79,7 +80,7 @@ func ChildMain(in io.Reader, out io.Writer) int {
 
 // serve answers one request. A panic of a library is an error like any other
 // here; what state it leaves is thrown away with the document.
-func serve(doc **document, req request, res *response, note func(int)) (err error) {
+func serve(doc **document, req request, res *response, note func(response)) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			// The value may quote the document; its type does not.

@@ -2,8 +2,11 @@ package pdf_test
 
 import (
 	"bufio"
+	"crypto/sha256"
 	"errors"
+	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -159,4 +162,55 @@ func TestFlagFolders(t *testing.T) {
 			})
 		}
 	}
+}
+
+// The files of testdata are what the program beside them makes: nobody has
+// edited one by hand, and each can be made again.
+func TestFoldersAreMade(t *testing.T) {
+	if !conformance() {
+		t.Skip("unpacks gigabytes of zeros: SOHOA_CONFORMANCE=1")
+	}
+	root, dir := testneed.Root(t), t.TempDir()
+	cmd := exec.Command("go", "run", "./testdata/make", "-o", dir)
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, kind := range []string{"accept", "reject", "flag", "signature"} {
+		made, kept := contents(t, filepath.Join(dir, kind)), contents(t, filepath.Join(root, "testdata", kind))
+		for name, sum := range kept {
+			if made[name] != sum {
+				t.Errorf("testdata/%s/%s is not what the program makes", kind, name)
+			}
+			delete(made, name)
+		}
+		for name := range made {
+			t.Errorf("testdata/%s/%s is made and not kept", kind, name)
+		}
+	}
+}
+
+// contents digests every file below dir.
+func contents(t *testing.T, dir string) map[string][32]byte {
+	t.Helper()
+	out := map[string][32]byte{}
+	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(dir, path)
+		out[rel] = sha256.Sum256(b)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out) == 0 {
+		t.Fatalf("%s is empty", dir)
+	}
+	return out
 }

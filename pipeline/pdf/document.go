@@ -17,7 +17,7 @@ type document struct {
 	f     *os.File
 	size  int64
 	setup setup
-	note  func(pages int) // tells the parent how many pages there are
+	note  func(response) // tells the parent how far it is
 
 	media   string      // as sniffed; "" where it is nothing we take
 	bytes   io.ReaderAt // the file, with a header before it where it has lost its own
@@ -36,7 +36,7 @@ type document struct {
 	spare   []*os.File // temporary files without a name
 }
 
-func openDocument(path string, s setup, note func(int)) (*document, error) {
+func openDocument(path string, s setup, note func(response)) (*document, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, openError(err)

@@ -30,7 +30,7 @@ func (d *document) inspectImage(ctx context.Context, q wireQuestion) (dossier.Ve
 	case v.Pages > limit:
 		return v, refusal(errTooMany, limit)
 	}
-	d.note(v.Pages)
+	d.note(response{Pages: v.Pages})
 
 	for i, f := range im.Frames {
 		x, y := f.DPIX, f.DPIY

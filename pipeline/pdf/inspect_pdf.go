@@ -88,7 +88,7 @@ func (d *document) inspectPDF(ctx context.Context, q wireQuestion) (dossier.Verd
 	if err != nil || n == 0 {
 		return dossier.Verdict{}, reject(dossier.Damaged, "", "", errors.Join(first, err))
 	}
-	d.note(n)
+	d.note(response{Pages: n})
 	v := dossier.Verdict{Pages: n, Findings: found}
 	return v, d.signatures(ctx, q, &v)
 }
@@ -129,7 +129,7 @@ func (d *document) judge(ctx context.Context, q wireQuestion, pages []page, end 
 	if len(pages) == 0 {
 		return v, reject(dossier.Empty, "", "", nil)
 	}
-	d.note(len(pages))
+	d.note(response{Pages: len(pages)})
 	if src.E != nil {
 		v.Findings = append(v.Findings, dossier.Finding{Flag: dossier.EmptyPassword})
 	}

@@ -55,9 +55,12 @@ type wireQuestion struct {
 	At         time.Time       `json:"at,omitzero"`
 }
 
-// response is a note (Note true, Pages known) or the answer.
+// response is a note or the answer. A note says how many pages there are, or that
+// the second reader is being started, which costs time and memory that are not
+// the document's.
 type response struct {
 	Note     bool             `json:"note,omitempty"`
+	Starting bool             `json:"starting,omitempty"`
 	Pages    int              `json:"pages,omitempty"`
 	Verdict  *dossier.Verdict `json:"verdict,omitempty"`
 	Copy     *Copy            `json:"copy,omitempty"`

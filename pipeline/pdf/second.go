@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/klippa-app/go-pdfium"
@@ -37,9 +38,8 @@ type secondReader struct {
 // errNoPages: PDFium opens it, and finds nothing in it.
 var errNoPages = errors.New("no pages")
 
-// startSecond opens the file with PDFium. The error is errPassword, or says that
-// PDFium cannot open it (errSecondReader), or is ours.
-func startSecond(ctx context.Context, f io.ReadSeeker, size int64, s setup) (*secondReader, error) {
+// startSecond starts PDFium. No document has a part in that: the error is ours.
+func startSecond(ctx context.Context, s setup) (*secondReader, error) {
 	conf := wazero.NewRuntimeConfig().
 		WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling).
 		WithMemoryLimitPages(uint32(max(s.Limits.Memory/2, 128<<20) >> 16))
@@ -65,17 +65,21 @@ func startSecond(ctx context.Context, f io.ReadSeeker, size int64, s setup) (*se
 		r.close()
 		return nil, fmt.Errorf("starting the second reader: %w", err)
 	}
+	return r, nil
+}
+
+// open opens the file. The error is errPassword, or says that PDFium cannot open
+// it (errSecondReader).
+func (r *secondReader) open(f io.ReadSeeker, size int64) error {
 	res, err := r.inst.OpenDocument(&requests.OpenDocument{FileReader: f, FileReaderSize: size})
 	switch {
 	case errors.Is(err, pdfiumerrors.ErrPassword), errors.Is(err, pdfiumerrors.ErrSecurity):
-		r.close()
-		return nil, errPassword
+		return errPassword
 	case err != nil:
-		r.close()
-		return nil, fmt.Errorf("%w: %w", errSecondReader, pdfiumError(err))
+		return fmt.Errorf("%w: %w", errSecondReader, pdfiumError(err))
 	}
 	r.doc = res.Document
-	return r, nil
+	return nil
 }
 
 var errSecondReader = errors.New("the second reader cannot read it")
@@ -122,16 +126,25 @@ func (r *secondReader) save(w io.Writer) error {
 // maxPicturePixels bounds a page's picture: a page may be as large as a room.
 const maxPicturePixels = 24 << 20
 
-// second returns PDFium with the document open.
+// secondOpen returns PDFium with the document open.
 func (d *document) secondOpen(ctx context.Context) (*secondReader, error) {
-	if d.second == nil {
-		r, err := startSecond(ctx, io.NewSectionReader(d.bytes, 0, d.length), d.length, d.setup)
-		if err != nil {
-			return nil, err
-		}
-		d.second = r
+	if d.second != nil {
+		return d.second, nil
 	}
-	return d.second, nil
+	d.note(response{Starting: true})
+	r, err := startSecond(ctx, d.setup)
+	// What compiling it left behind is not the document's either.
+	debug.FreeOSMemory()
+	d.note(response{})
+	if err != nil {
+		return nil, err
+	}
+	if err := r.open(io.NewSectionReader(d.bytes, 0, d.length), d.length); err != nil {
+		r.close()
+		return nil, err
+	}
+	d.second = r
+	return r, nil
 }
 
 // picture draws a page as a PNG.
