@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-func flag() {
+func flags() {
 	put := func(flag, name string, data []byte) { write("flag/"+flag+"/"+name, data) }
 	back := small()
 	back.imagePage(jpegImage(blank(1169, 1653)), 200, "")

@@ -1,6 +1,6 @@
 // Command make writes the files of testdata/ anew:
 //
-//	go run ./testdata/make
+//	go run ./testdata/make [-o DIR]
 //
 // It is deterministic: without a change to it, git sees no change. It needs
 // nothing but base/ (page images and three scans made for this project) and
@@ -8,6 +8,7 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,17 +22,22 @@ var root = func() string {
 	return filepath.Dir(filepath.Dir(self))
 }()
 
+// out is where the files go.
+var out = root
+
 // signedAt is when the test signatures were made.
 var signedAt = time.Date(2026, 1, 15, 2, 30, 0, 0, time.UTC)
 
 func main() {
+	flag.StringVar(&out, "o", root, "folder to write to, in place of testdata")
+	flag.Parse()
 	for _, dir := range []string{"accept", "reject", "flag", "signature"} {
-		check(os.RemoveAll(filepath.Join(root, dir)))
+		check(os.RemoveAll(filepath.Join(out, dir)))
 	}
 	makeIdentities()
 	accept()
 	reject()
-	flag()
+	flags()
 	signatures()
 }
 
@@ -48,7 +54,7 @@ func base(name string) []byte {
 }
 
 func write(path string, data []byte) {
-	path = filepath.Join(root, filepath.FromSlash(path))
+	path = filepath.Join(out, filepath.FromSlash(path))
 	check(os.MkdirAll(filepath.Dir(path), 0o755))
 	check(os.WriteFile(path, data, 0o644))
 }
