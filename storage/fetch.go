@@ -58,7 +58,7 @@ func fetch(ctx context.Context, r io.Reader, info Info, dir string) (*Temp, erro
 
 // spoolRanges is Spool for a source that several may read at once.
 func spoolRanges(ctx context.Context, r io.ReaderAt, size int64, dir string) (*Temp, error) {
-	f, err := os.CreateTemp(dir, "spool-*")
+	f, err := os.CreateTemp(dir, spoolPrefix+"*")
 	if err != nil {
 		return nil, fmt.Errorf("storage: spooling: %w: %w", ErrUnavailable, err)
 	}

@@ -7,11 +7,20 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync/atomic"
+	"time"
 )
 
 // ErrTooLarge: the body is longer than the limit; nothing of it is kept.
 var ErrTooLarge = errors.New("storage: the body is larger than allowed")
+
+// How temporary files are named, so that they can be told from others'.
+const (
+	spoolPrefix = "spool-"
+	tempPrefix  = "temp-"
+)
 
 // headSize is how much of a Temp's beginning is kept at hand for sniffing.
 const headSize = 4096
@@ -35,7 +44,7 @@ type Temp struct {
 // of r is returned as it is, wrapped; one of the disk is ErrUnavailable. After
 // an error no file is left.
 func Spool(dir string, r io.Reader, limit int64) (*Temp, error) {
-	f, err := os.CreateTemp(dir, "spool-*")
+	f, err := os.CreateTemp(dir, spoolPrefix+"*")
 	if err != nil {
 		return nil, fmt.Errorf("storage: spooling: %w: %w", ErrUnavailable, err)
 	}
@@ -71,7 +80,7 @@ func spool(f *os.File, r io.Reader, limit int64) (*Temp, error) {
 // process, to write, and returns its path. AdoptTemp makes a Temp of it when
 // it is finished; otherwise the caller removes it.
 func CreateTemp(dir string) (path string, err error) {
-	f, err := os.CreateTemp(dir, "temp-*")
+	f, err := os.CreateTemp(dir, tempPrefix+"*")
 	if err != nil {
 		return "", fmt.Errorf("storage: creating a temporary file: %w: %w", ErrUnavailable, err)
 	}
@@ -114,6 +123,37 @@ func adopt(f *os.File, size int64, sha string) (*Temp, error) {
 		return nil, fmt.Errorf("storage: adopting a temporary file: the digest is not a SHA-256 in lower-case hexadecimal")
 	}
 	return newTemp(f, size, sha)
+}
+
+// SweepSpool removes the files of Spool, CreateTemp and Fetch that were last
+// written before the given time from a folder, as a crash leaves them, and says
+// how many. A directory store sweeps its own folder when it is opened.
+func SweepSpool(dir string, before time.Time) (int, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return 0, fmt.Errorf("storage: sweeping: %w", err)
+	}
+	n := 0
+	for _, e := range entries {
+		if name := e.Name(); !e.Type().IsRegular() || !strings.HasPrefix(name, spoolPrefix) && !strings.HasPrefix(name, tempPrefix) {
+			continue
+		}
+		st, err := e.Info()
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return n, fmt.Errorf("storage: sweeping: %w", err)
+		}
+		if !st.ModTime().Before(before) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return n, fmt.Errorf("storage: sweeping: %w", err)
+		}
+		n++
+	}
+	return n, nil
 }
 
 func newTemp(f *os.File, size int64, sha string) (*Temp, error) {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 	"unicode/utf8"
 
 	"sohoa/storage"
@@ -100,6 +101,32 @@ func TestAdoptTemp(t *testing.T) {
 		}
 	}
 	wantEmpty(t, dir)
+}
+
+func TestSweepSpool(t *testing.T) {
+	dir := t.TempDir()
+	then := time.Now().Add(-48 * time.Hour)
+	for name, old := range map[string]bool{"spool-1": true, "temp-1": true, "spool-2": false, "theirs": true} {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if old {
+			if err := os.Chtimes(file, then, then); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n, err := storage.SweepSpool(dir, time.Now().Add(-24*time.Hour)); n != 2 || err != nil {
+		t.Errorf("SweepSpool = %d, %v", n, err)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 2 || left[0].Name() != "spool-2" || left[1].Name() != "theirs" {
+		t.Errorf("left: %v, %v", left, err)
+	}
+	if _, err := storage.SweepSpool(filepath.Join(dir, "missing"), time.Now()); err == nil {
+		t.Error("sweeping a missing folder succeeded")
+	}
 }
 
 func wantEmpty(t *testing.T, dir string) {

@@ -139,7 +139,9 @@ func (s *Store) Sweep(before time.Time) (int, error) {
 	return n, nil
 }
 
-// Open implements storage.Store.
+// Open implements storage.Store. What it returns is the object's own *os.File,
+// opened for reading, whose Name is its absolute path: a child process may read
+// it from there. Nobody may write to it.
 func (s *Store) Open(ctx context.Context, key storage.Key) (io.ReadSeekCloser, storage.Info, error) {
 	f, info, err := s.open(ctx, key)
 	if err != nil {

@@ -90,6 +90,14 @@ func TestReadable(t *testing.T) {
 	if err != nil || string(b) != "%PDF-" {
 		t.Errorf("the file holds %q, %v", b, err)
 	}
+	r, _, err := s.Open(t.Context(), "dossiers/H51.04/bản gốc.pdf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if f, ok := r.(*os.File); !ok || f.Name() != path {
+		t.Errorf("Open returns a %T, which does not say that it is %s", r, path)
+	}
 	for p, want := range map[string]fs.FileMode{path: 0o440, filepath.Dir(path): 0o750} {
 		st, err := os.Stat(p)
 		if err != nil || st.Mode().Perm() != want {
