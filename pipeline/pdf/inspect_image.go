@@ -1,11 +1,13 @@
 package pdf
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"os"
 
 	"sohoa/dossier"
 	"sohoa/pipeline/pdf/pdfa"
@@ -60,22 +62,36 @@ func (d *document) inspectImage(ctx context.Context, q wireQuestion) (dossier.Ve
 	return v, d.lookAtImage(ctx, q, &v)
 }
 
-// lookAtImage wraps the image into a PDF as normalise does and looks at its pages
-// as at any other's: then there is one way to read images and not two.
-func (d *document) lookAtImage(ctx context.Context, q wireQuestion, v *dossier.Verdict) error {
+// asPDF wraps an image into a PDF as normalise does, in a file that goes with the
+// document.
+func (d *document) asPDF(ctx context.Context, dpi int) (*os.File, int64, error) {
 	f, err := nameless()
 	if err != nil {
-		return err
+		return nil, 0, err
 	}
-	defer f.Close()
-	res, err := pdfa.FromImage(ctx, d.f, d.size, f, pdfa.Label{}, q.DefaultDPI)
+	d.spare = append(d.spare, f)
+	w := bufio.NewWriterSize(f, 1<<16)
+	res, err := pdfa.FromImage(ctx, d.f, d.size, w, pdfa.Label{}, dpi)
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := w.Flush(); err != nil {
+		return nil, 0, openError(err)
+	}
+	return f, res.Size, nil
+}
+
+// lookAtImage looks at an image's pages as at any other's: then there is one way
+// to read images and not two.
+func (d *document) lookAtImage(ctx context.Context, q wireQuestion, v *dossier.Verdict) error {
+	f, size, err := d.asPDF(ctx, q.DefaultDPI)
 	if errors.Is(err, pdfa.ErrNotConvertible) {
 		return nil // the file is whole; how it looks is not known
 	}
 	if err != nil {
 		return err
 	}
-	src, err := firstReader(io.NewSectionReader(f, 0, res.Size), d.setup.Limits)
+	src, err := firstReader(io.NewSectionReader(f, 0, size), d.setup.Limits)
 	if err != nil {
 		return fmt.Errorf("reading our own copy: %w", err)
 	}

@@ -269,7 +269,7 @@ func (s *Session) Inspect(ctx context.Context, q Question) (dossier.Verdict, err
 		q.At = time.Now()
 	}
 	if q.DefaultDPI <= 0 {
-		q.DefaultDPI = 200
+		q.DefaultDPI = assumedDPI
 	}
 	wq := wireQuestion(q.wire())
 	s.question = &wq

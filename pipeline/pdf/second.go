@@ -139,7 +139,14 @@ func (d *document) secondOpen(ctx context.Context) (*secondReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.open(io.NewSectionReader(d.bytes, 0, d.length), d.length); err != nil {
+	file, size := d.bytes, d.length
+	if d.media != "application/pdf" {
+		if file, size, err = d.asPDF(ctx, assumedDPI); err != nil {
+			r.close()
+			return nil, err
+		}
+	}
+	if err := r.open(io.NewSectionReader(file, 0, size), size); err != nil {
 		r.close()
 		return nil, err
 	}
@@ -147,10 +154,16 @@ func (d *document) secondOpen(ctx context.Context) (*secondReader, error) {
 	return r, nil
 }
 
+// assumedDPI is the resolution at which an image that states none is drawn.
+const assumedDPI = 200
+
 // picture draws a page as a PNG.
 func (d *document) picture(ctx context.Context, page, dpi int) ([]byte, error) {
 	if page < 1 || dpi < 1 || dpi > 1200 {
 		return nil, fmt.Errorf("picture: no such page or resolution")
+	}
+	if d.media == "" {
+		return nil, reject(dossier.NotADocument, "", "", nil)
 	}
 	r, err := d.secondOpen(ctx)
 	switch {
