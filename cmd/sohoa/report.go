@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -57,6 +59,7 @@ func newReportCommand(a *app) *cobra.Command {
 	var f figuresFlags
 	var asOf dossier.Date
 	var kind reportKind
+	var history bool
 	var out string
 	var heading tally.Heading
 	format, lang := "text", "vi"
@@ -87,6 +90,9 @@ func newReportCommand(a *app) *cobra.Command {
 				return err
 			}
 			defer h.Close()
+			if history {
+				return a.history(cmd.Context(), h, unit)
+			}
 			r, err := h.figures(cmd.Context(), q, kind)
 			if errors.Is(err, tally.ErrQuery) || errors.Is(err, dossier.ErrUnknownUnit) {
 				return usage("%w", err)
@@ -102,6 +108,7 @@ func newReportCommand(a *app) *cobra.Command {
 	cmd.Flags().Var(dateFlag{&asOf}, "structure-as-of", "show the units as they stood on this day (default: the period's last)")
 	cmd.Flags().BoolVar(&kind.appendix, "appendix", false, "the eleven rows of the letter's appendix")
 	cmd.Flags().BoolVar(&kind.plan, "plan", false, "results in force: level × year × target × done")
+	cmd.Flags().BoolVar(&history, "history", false, "the unit's life: names, parents, mergers, successors")
 	cmd.Flags().BoolVar(&kind.trend, "trend", false, "the unit's rates by month")
 	cmd.Flags().Var(dateFlag{&kind.forecast}, "forecast", "what is needed to reach the targets by this day")
 	cmd.Flags().BoolVar(&kind.reconcile, "reconcile", false, "beside the national portal's figures of --period, with what may explain the difference")
@@ -151,6 +158,24 @@ func (a *app) write(name string, f func(io.Writer) error) error {
 		return err
 	}
 	return os.Rename(temp.Name(), name)
+}
+
+// history prints a unit's life as the register tells it.
+func (a *app) history(ctx context.Context, h *house, unit dossier.UnitCode) error {
+	if unit == "" {
+		return usage("--history needs --unit")
+	}
+	units, err := h.ledger.Units(ctx)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(units, func(u dossier.Unit) bool { return u.Code == unit }) {
+		return usage("--unit %s: %w", unit, dossier.ErrUnknownUnit)
+	}
+	for _, e := range tally.UnitHistory(units, unit) {
+		fmt.Fprintf(a.stdout, "%s  %s / %s\n", e.Day.Local(), e.Text.VI, e.Text.EN)
+	}
+	return nil
 }
 
 // reportKind says which of the reports is asked for; none is the table of units.
