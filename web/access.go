@@ -46,6 +46,7 @@ var (
 		dossier.Manager: ReachAny, dossier.Officer: ReachAny, dossier.Admin: ReachAny, dossier.System: ReachAny}}
 	mayReuse = Access{Roles: map[dossier.Role]Reach{dossier.Clerk: ReachAny, dossier.Operator: ReachAny}}
 	mayFeed  = Access{Roles: map[dossier.Role]Reach{dossier.System: ReachAny}}
+	mayAudit = Access{Roles: map[dossier.Role]Reach{dossier.Officer: ReachSubtree}}
 	mayWatch = Access{Roles: map[dossier.Role]Reach{dossier.Admin: ReachAny, dossier.System: ReachAny}}
 )
 

@@ -148,6 +148,7 @@ func TestAccessMatrix(t *testing.T) {
 		"POST /inbox/replay": post("/inbox/replay", func(u dossier.UnitCode) url.Values {
 			return url.Values{"id": {documents[u]}}
 		}),
+		"GET /audit":      get("/audit"),
 		"GET /operations": get("/operations"),
 		"GET /password":   get("/password"),
 		"POST /password":  post("/password", func(dossier.UnitCode) url.Values { return nil }),
@@ -155,7 +156,7 @@ func TestAccessMatrix(t *testing.T) {
 	}
 	// Routes whose subject is the actor, not the asked unit: their own scope is
 	// tested elsewhere, here only who may enter.
-	aboutNobody := []string{"GET /inbox"}
+	aboutNobody := []string{"GET /inbox", "GET /audit"}
 	// Routes for people only.
 	people := []string{"GET /password", "POST /password", "POST /logout"}
 

@@ -114,6 +114,11 @@ func (s *server) getDocument(ctx context.Context, in *documentInput) (*sendOutpu
 			return nil, err
 		}
 	}
+	if st.State == dossier.Stored {
+		if err := s.audit(ctx, dossier.ActSee, unitOf(st), in.ID); err != nil {
+			return nil, err
+		}
+	}
 	out := &sendOutput{}
 	return out, out.verdict(st, http.StatusOK)
 }
@@ -150,6 +155,10 @@ func (s *server) file(ctx context.Context, id, which string, open opener) (*huma
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, problem("unknown-document", err)
 	} else if err != nil {
+		return nil, err
+	}
+	if err := s.audit(ctx, dossier.ActFetch, unitOf(st), id); err != nil {
+		body.Close()
 		return nil, err
 	}
 	return &huma.StreamResponse{Body: func(hc huma.Context) {
@@ -253,5 +262,5 @@ func (s *server) dossier(ctx context.Context, raw string) (dossier.Dossier, bool
 	if d.Unit == "" {
 		d.Unit = unit
 	}
-	return d, known, docs, nil
+	return d, known, docs, s.audit(ctx, dossier.ActSee, d.Unit, string(code))
 }

@@ -229,6 +229,11 @@ func (s *server) list(ctx context.Context, in listInput) (list, error) {
 	if l.indicator, ok = tally.Find(in.Indicator, q.Version); !ok {
 		return l, badValue("indicator")
 	}
+	if in.After == "" {
+		if err := s.audit(ctx, dossier.ActList, q.Unit, in.Indicator+" "+in.Side); err != nil {
+			return l, err
+		}
+	}
 	units := st.Subtree(q.Unit)
 	if who := actorOf(ctx); who.reach == ReachOwn {
 		units = slices.DeleteFunc(units, func(u dossier.UnitCode) bool { return !who.allows(u) })

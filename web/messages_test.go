@@ -63,7 +63,7 @@ func TestMessages(t *testing.T) {
 			t.Errorf("%s: the languages take different values", k)
 		}
 		composed := false
-		for _, p := range []string{"station-", "status-", "state-", "kind-", "door-", "colour-", "conforms-", "event-", "sort-", "side-", "list-", "zone-", "head-", "channel-"} {
+		for _, p := range []string{"station-", "status-", "state-", "kind-", "door-", "colour-", "conforms-", "event-", "sort-", "side-", "list-", "zone-", "head-", "channel-", "act-"} {
 			composed = composed || strings.HasPrefix(k, p)
 		}
 		if !used[k] && !composed {
@@ -92,6 +92,11 @@ func TestMessages(t *testing.T) {
 		}
 		for _, k := range []dossier.Door{dossier.DoorAPI, dossier.DoorWeb, dossier.DoorHot, dossier.DoorBackfill, dossier.DoorSubmit} {
 			if _, err := words(lang, "door-"+string(k)); err != nil {
+				t.Error(err)
+			}
+		}
+		for _, k := range dossier.Actions() {
+			if _, err := words(lang, "act-"+string(k)); err != nil {
 				t.Error(err)
 			}
 		}

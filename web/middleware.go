@@ -19,6 +19,7 @@ import (
 // notes is what is learnt of a request on its way, for its one log line.
 type notes struct {
 	id      string
+	address string
 	route   string // its pattern: the address itself may name somebody
 	actor   string
 	problem string
@@ -83,7 +84,7 @@ func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 func (s *server) outermost(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		n := &notes{id: newRequestID(), route: "none"}
+		n := &notes{id: newRequestID(), route: "none", address: s.addresses.of(r)}
 		a := &answer{ResponseWriter: w}
 		r = r.WithContext(context.WithValue(r.Context(), notesKey{}, n))
 		h := a.Header()

@@ -91,6 +91,7 @@ func navigation(a dossier.Role) []navItem {
 	add("/station", "nav-station", maySend)
 	add("/", "nav-figures", mayFigures)
 	add("/inbox", "nav-inbox", mayLook)
+	add("/audit", "nav-audit", mayAudit)
 	add("/operations", "nav-operations", anyRole)
 	return out
 }

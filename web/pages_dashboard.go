@@ -452,6 +452,9 @@ func (s *server) export(w http.ResponseWriter, r *http.Request, ext, contentType
 	if err := write(t, &b); err != nil {
 		return err
 	}
+	if err := s.audit(r.Context(), dossier.ActExport, t.Query.Unit, ext); err != nil {
+		return err
+	}
 	p := t.Query.Period
 	h := w.Header()
 	h.Set("Content-Type", contentType)

@@ -1,8 +1,11 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"net/http"
+
+	"sohoa/dossier"
 )
 
 func (s *server) routeSign() {
@@ -52,6 +55,10 @@ func (s *server) loginDo(w http.ResponseWriter, r *http.Request) error {
 	if err := s.begin(r.Context(), a); err != nil {
 		return err
 	}
+	who := grant{Actor: Actor{ID: "account:" + a.ID, Role: a.Role, Unit: a.Unit}}
+	if err := s.audit(context.WithValue(r.Context(), actorKey{}, who), dossier.ActSignIn, a.Unit, ""); err != nil {
+		return err
+	}
 	switch {
 	case a.MustChange:
 		next = "/password"
@@ -65,6 +72,9 @@ func (s *server) loginDo(w http.ResponseWriter, r *http.Request) error {
 func (s *server) logout(w http.ResponseWriter, r *http.Request) error {
 	if s.sessions == nil || !actorOf(r.Context()).Window {
 		return problem("not-allowed", nil)
+	}
+	if err := s.audit(r.Context(), dossier.ActSignOut, actorOf(r.Context()).Unit, ""); err != nil {
+		return err
 	}
 	if err := s.sessions.Destroy(r.Context()); err != nil {
 		return err
@@ -126,6 +136,9 @@ func (s *server) passwordDo(w http.ResponseWriter, r *http.Request) error {
 	}
 	a.MustChange = false
 	if err := s.Accounts.UpdateAccount(ctx, a); err != nil {
+		return err
+	}
+	if err := s.audit(ctx, dossier.ActPassword, who.Unit, ""); err != nil {
 		return err
 	}
 	// Every other session of the old password has ended with it; this one goes on.

@@ -293,6 +293,9 @@ func (s *server) documentPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := s.audit(ctx, dossier.ActSee, unitOf(st), st.Intake.ID); err != nil {
+		return err
+	}
 	slip, file := st.Intake.Slip, st.Intake.Original
 	if st.Record != nil {
 		slip, file = st.Record.Slip, st.Record.Original
@@ -407,6 +410,9 @@ func (s *server) picture(w http.ResponseWriter, r *http.Request) error {
 		w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
+	if err := s.audit(r.Context(), dossier.ActSee, unitOf(st), st.Intake.ID); err != nil {
+		return err
+	}
 	b, err := s.Pictures.Picture(r.Context(), st, page, dpi)
 	if err != nil {
 		h.Del("ETag")
@@ -480,12 +486,18 @@ func (s *server) replay(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	ids := r.PostForm["id"]
+	reached := map[string]dossier.UnitCode{}
 	for _, id := range ids {
-		if _, err := s.reach(r.Context(), id); err != nil {
+		st, err := s.reach(r.Context(), id)
+		if err != nil {
 			return err
 		}
+		reached[id] = unitOf(st)
 	}
 	for _, id := range ids {
+		if err := s.audit(r.Context(), dossier.ActReplay, reached[id], id); err != nil {
+			return err
+		}
 		if err := s.Inbox.Replay(r.Context(), id); err != nil {
 			return err
 		}

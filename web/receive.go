@@ -131,6 +131,20 @@ func (s *server) send(ctx context.Context, slip dossier.Slip, in *SendInput) (*s
 		return nil, err
 	}
 	again := st.Again
+	if !again {
+		act := dossier.ActSend
+		switch {
+		case slip.Reuses != "":
+			act = dossier.ActReuse
+		case slip.Replaces != "":
+			act = dossier.ActReplace
+		}
+		// The document is durable by now: an audit log that fails makes the sender
+		// send again, which finds it here.
+		if err := s.audit(ctx, act, slip.Unit, st.Intake.ID); err != nil {
+			return nil, err
+		}
+	}
 	out := &sendOutput{}
 	if wait := preferWait(in.r.Header.Values("Prefer")); wait > 0 && st.State == dossier.Pending {
 		out.PreferenceApplied = "wait=" + strconv.Itoa(int(wait.Seconds()))

@@ -79,6 +79,9 @@ func (s *server) importFile(ctx context.Context, in *importInput) (*importOutput
 		}
 		return nil, err
 	}
+	if err := s.audit(ctx, dossier.ActImport, actorOf(ctx).Unit, in.Kind); err != nil {
+		return nil, err
+	}
 	if rep.Bad == nil {
 		rep.Bad = []dossier.RowError{}
 	}

@@ -62,6 +62,9 @@ func (s *server) getReusable(ctx context.Context, in *reusableInput) (*reusableO
 	if owner == "" {
 		return nil, badValue("Sohoa-Owner-Id")
 	}
+	if err := s.audit(ctx, dossier.ActAsk, actorOf(ctx).Unit, ""); err != nil {
+		return nil, err
+	}
 	list, err := s.Owners.DocumentsOfOwner(ctx, owner, maxReusable)
 	if err != nil {
 		return nil, err

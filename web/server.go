@@ -44,6 +44,7 @@ type server struct {
 	hashers   chan struct{}
 	nobody    string // a hash that is nobody's
 	years     yearsCache
+	lately    *lately
 }
 
 // New returns the doors as one handler. Options without the needed parts are a
@@ -77,6 +78,8 @@ func newServer(o Options) *server {
 	s.uploads = make(chan struct{}, s.MaxUploads)
 	s.trees = &trees{load: s.Source.Units, now: s.Now}
 	s.metrics = newMetrics(s.Registry)
+	s.addresses = &addresses{seen: map[string]*address{}, now: s.Now, behindProxy: s.BehindProxy}
+	s.lately = &lately{seen: map[string]time.Time{}}
 	s.api = humago.New(guarded{s}, s.apiConfig())
 
 	s.routePapers()
@@ -111,7 +114,6 @@ func (s *server) routePages() error {
 	}
 	if s.Accounts != nil && s.SessionStore != nil {
 		s.sessions = s.newSessions()
-		s.addresses = &addresses{seen: map[string]*address{}, now: s.Now, behindProxy: s.BehindProxy}
 		s.hashers = newHashers()
 		if s.nobody, err = HashPassword("", rand.Text()); err != nil {
 			return err
@@ -124,6 +126,7 @@ func (s *server) routePages() error {
 	s.routeDashboard()
 	s.routeViews()
 	s.routeStation()
+	s.route("GET /audit", mayAudit, s.auditPage)
 	return nil
 }
 

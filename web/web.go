@@ -111,6 +111,7 @@ type Options struct {
 	SessionStore scs.Store // with its Ctx methods
 	Pictures     Pictures
 	Inbox        Inbox
+	Auditor      Auditor // nil: nothing is kept of who did what
 	Operations   func(context.Context) (Operations, error)
 	// SecureCookies: the pages are reached over TLS, here or at a proxy.
 	SecureCookies bool

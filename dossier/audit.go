@@ -1,0 +1,52 @@
+package dossier
+
+import "time"
+
+// Action is what somebody did that is kept in the audit log.
+type Action string
+
+const (
+	ActSignIn   Action = "sign-in"
+	ActSignOut  Action = "sign-out"
+	ActPassword Action = "password" // changed the own
+	ActSee      Action = "see"      // a dossier or a document
+	ActFetch    Action = "fetch"    // the bytes of a document
+	ActSend     Action = "send"
+	ActReplace  Action = "replace" // a document by a better scan
+	ActReuse    Action = "reuse"   // took over a paper digitised before
+	ActAsk      Action = "ask"     // which papers of an owner could be reused
+	ActList     Action = "list"    // the dossiers behind a figure
+	ActExport   Action = "export"  // figures as a sheet
+	ActReplay   Action = "replay"  // put a failed document back into the queue
+	ActDelete   Action = "delete"  // by order
+	ActImport   Action = "import"  // a file of the register
+)
+
+// Actions lists every action.
+func Actions() []Action {
+	return []Action{ActSignIn, ActSignOut, ActPassword, ActSee, ActFetch, ActSend, ActReplace, ActReuse, ActAsk, ActList, ActExport, ActReplay, ActDelete, ActImport}
+}
+
+// Deed is an entry of the audit log. It names accounts, tokens, dossiers and
+// documents by their ids and nobody by name or number.
+type Deed struct {
+	Seq    int64 // from 1, without gaps
+	At     time.Time
+	By     string   // account:… or token:…
+	Role   Role     // as which
+	Unit   UnitCode // whose paper it was, or whose figures
+	Action Action
+	Object string // id of a document, code of a dossier, kind of a register …
+	From   string // address it came from
+	Hash   string // over the entry and the hash of the one before
+}
+
+// DeedQuery chooses deeds; empty fields choose all.
+type DeedQuery struct {
+	By     string
+	Action Action
+	Object string
+	Units  []UnitCode // nil: all
+	Before int64      // only entries before this one; 0: from the latest
+	Limit  int        // 0: 100
+}
