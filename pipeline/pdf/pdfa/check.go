@@ -516,19 +516,49 @@ func (k *checker) annot(o any) error {
 	}
 	for key := range a {
 		switch key {
-		case "Type", "Subtype", "Rect", "F", "Border", "BS", "C", "A":
+		case "Type", "Subtype", "Rect", "F", "Border", "BS", "C", "A", "AP", "Contents":
 		default:
 			return breaks("6.3", "/%s in an annotation", key)
 		}
+	}
+	if kind, ok := a["Subtype"].(name); ok && markups[kind] {
+		return k.markup(a)
 	}
 	act, err := k.dict(a["A"])
 	if err != nil {
 		return err
 	}
-	if a["Subtype"] != name("Link") || a["F"] != int64(4) || act != nil && act["S"] != name("URI") || act["Next"] != nil {
+	if a["AP"] != nil || a["Subtype"] != name("Link") || a["F"] != int64(4) || act != nil && act["S"] != name("URI") || act["Next"] != nil {
 		return breaks("6.3", "an annotation that is no plain link")
 	}
 	return nil
+}
+
+// markup checks a remark: printed, shown, and drawn by one stream.
+func (k *checker) markup(a dict) error {
+	f, ok := a["F"].(int64)
+	if !ok || f&4 == 0 || f&(1|2|32|256) != 0 || a["A"] != nil {
+		return breaks("6.3.2", "flags of an annotation")
+	}
+	ap, err := k.dict(a["AP"])
+	if err != nil {
+		return err
+	}
+	v, err := k.get(ap["N"])
+	if err != nil {
+		return err
+	}
+	s, ok := v.(*stream)
+	if !ok || len(ap) != 1 {
+		return breaks("6.3.3", "appearance of an annotation")
+	}
+	if r, ok := ap["N"].(ref); ok {
+		if k.seen[r] {
+			return nil
+		}
+		k.seen[r] = true
+	}
+	return k.form(s, 1)
 }
 
 func (k *checker) group(o any) error {

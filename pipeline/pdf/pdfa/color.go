@@ -122,10 +122,22 @@ func (c *converter) namedSpace(n name, res dict, depth int) (space, error) {
 	switch comps {
 	case 3:
 		c.usesRGB = true
+		if c.mixed {
+			return space{c.sRGB(), 3}, nil
+		}
 	case 4:
 		c.usesCMYK = true
 	}
 	return space{n, comps}, nil
+}
+
+// sRGB is the colour space that stands for DeviceRGB under a CMYK intent.
+func (c *converter) sRGB() any {
+	if c.srgb == 0 {
+		c.srgb = c.out.reserve()
+		c.out.bytes(c.srgb, dict{"N": 3, "Filter": name("FlateDecode")}, sRGBDeflated(), false)
+	}
+	return array{name("ICCBased"), ref{c.srgb, 0}}
 }
 
 func (c *converter) arraySpace(family name, a array, res dict, depth int) (space, error) {

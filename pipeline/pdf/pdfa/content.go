@@ -199,6 +199,9 @@ func (w *rewriter) op(op keyword, args array) error {
 		w.emit(op, args...)
 	case "rg", "RG":
 		w.c.usesRGB = true
+		if w.c.mixed {
+			return w.profiled(op, args)
+		}
 		w.emit(op, args...)
 	case "k", "K":
 		w.c.usesCMYK = true
@@ -307,12 +310,40 @@ func (w *rewriter) setSpace(op keyword, args array) error {
 	if err != nil {
 		return err
 	}
+	if _, device := o.(name); device && w.c.mixed && cs.n == 3 {
+		n = w.srgbName()
+	}
 	if dn, ok := cs.obj.(name); ok && dn != "Pattern" {
 		w.emit(op, dn)
 		return nil
 	}
 	w.use("ColorSpace", n, cs.obj)
 	w.emit(op, n)
+	return nil
+}
+
+// srgbName is the resource name of sRGB, one that the source does not use.
+func (w *rewriter) srgbName() name {
+	n := name("sRGB")
+	for {
+		if o, err := w.resource("ColorSpace", n); err == nil && o == nil {
+			return n
+		}
+		n += "_"
+	}
+}
+
+// profiled writes rg and RG as colours of the sRGB profile.
+func (w *rewriter) profiled(op keyword, args array) error {
+	n := w.srgbName()
+	w.use("ColorSpace", n, w.c.sRGB())
+	if op == "rg" {
+		w.emit("cs", n)
+		w.emit("sc", args...)
+	} else {
+		w.emit("CS", n)
+		w.emit("SC", args...)
+	}
 	return nil
 }
 

@@ -166,6 +166,7 @@ type converter struct {
 	paths              bool // something is painted that is no image
 
 	cmykIntent bool // decided by the dry run
+	mixed      bool // decided by the dry run: the intent is for CMYK, and RGB is written as sRGB by its profile
 	srgb       int  // object number of the sRGB profile, where one is used
 }
 
@@ -184,13 +185,11 @@ func (c *converter) finding(f dossier.Flag, page int) {
 
 // decide sets in to what the dry run found out.
 func (c *converter) decide(to *converter) error {
-	if c.usesRGB && c.usesCMYK {
-		return refuse("device RGB and CMYK colours in one file")
-	}
 	if c.iccCMYK && c.overprint {
 		return refuse("overprint with a CMYK profile")
 	}
 	to.cmykIntent = c.usesCMYK
+	to.mixed = c.usesRGB && c.usesCMYK
 	return nil
 }
 
@@ -615,8 +614,8 @@ func (c *converter) contents(o any) ([]byte, error) {
 	return data, nil
 }
 
-// annotations keeps links to the web, leaves out what shows nothing, and
-// refuses the rest: their appearance is part of what is shown.
+// annotations keeps links to the web and drawn remarks, leaves out what shows
+// nothing, and refuses the rest: their appearance is part of what is shown.
 func (c *converter) annotations(o any, page int) (array, error) {
 	o, err := c.get(o)
 	if err != nil {
@@ -657,10 +656,58 @@ func (c *converter) annotations(o any, page int) (array, error) {
 			}
 		case sub == name("Popup"), hidden:
 		default:
-			return nil, refuse("an annotation that is shown")
+			kept, err := c.markup(a, sub, flags)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, kept)
 		}
 	}
 	return out, nil
+}
+
+// markups are the remarks whose appearance says all that is shown of them.
+var markups = map[name]bool{"Stamp": true, "FreeText": true, "Ink": true, "Square": true, "Circle": true, "Line": true,
+	"Polygon": true, "PolyLine": true, "Highlight": true, "Underline": true, "Squiggly": true, "StrikeOut": true, "Caret": true}
+
+// markup carries a remark over with its drawn appearance, which must be there
+// and be meant for paper too: PDF/A wants both.
+func (c *converter) markup(a dict, sub any, flags int) (any, error) {
+	kind, _ := sub.(name)
+	if !markups[kind] || flags&4 == 0 || flags&(1|256) != 0 {
+		return nil, refuse("an annotation that is shown")
+	}
+	ap, err := c.dict(a["AP"])
+	if err != nil {
+		return nil, err
+	}
+	v, err := c.get(ap["N"])
+	if err != nil {
+		return nil, err
+	}
+	s, ok := v.(*stream)
+	if !ok || a["OC"] != nil {
+		return nil, refuse("an annotation that is shown")
+	}
+	rect, ok, err := c.rect(a["Rect"])
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, refuse("an annotation without its place")
+	}
+	key, _ := ap["N"].(ref)
+	num, err := c.form(s, key, nil, &graphics{}, 1)
+	if err != nil {
+		return nil, err
+	}
+	out := dict{"Type": name("Annot"), "Subtype": kind, "Rect": rect, "F": flags &^ (2 | 32), "AP": dict{"N": ref{num, 0}}}
+	if t, err := c.get(a["Contents"]); err != nil {
+		return nil, err
+	} else if t, ok := t.(str); ok && len(t) < 32000 {
+		out["Contents"] = t
+	}
+	return c.out.add(out), nil
 }
 
 // link carries a link to the web over with its border; any other link is left

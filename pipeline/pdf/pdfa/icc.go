@@ -133,24 +133,27 @@ var (
 	cmykDeflated = sync.OnceValue(func() []byte { return deflated(cmykProfile()) })
 )
 
-const profileRights = "No rights reserved: made by computation, free to use."
+const profileRights = "No rights reserved: made by computing, free for any use."
 
 // sRGBProfile is the output intent of a copy whose colours are RGB or grey: the
 // matrix and curve of IEC 61966-2-1, computed.
 func sRGBProfile() []byte {
-	const steps = 1024
+	// PDFium, in Chromium and much else, knows sRGB by its size of 3144 bytes
+	// and the name at byte 400 and then shows such colours exactly as device
+	// RGB. Order, rights and curve are chosen so that both hold.
+	const steps = 1318
 	curve := []byte("curv\x00\x00\x00\x00")
 	curve = binary.BigEndian.AppendUint32(curve, steps)
 	for i := range steps {
 		curve = binary.BigEndian.AppendUint16(curve, uint16(math.Round(65535*linear(float64(i)/(steps-1)))))
 	}
 	return assemble("mntr", "RGB ", "XYZ ", []tag{
-		{"desc", descTag("sRGB IEC61966-2.1")},
 		{"cprt", textTag(profileRights)},
 		{"wtpt", xyzTag(0.9505, 1, 1.0891)},
 		{"rXYZ", xyzTag(0.4360747, 0.2225045, 0.0139322)},
 		{"gXYZ", xyzTag(0.3850649, 0.7168786, 0.0971045)},
 		{"bXYZ", xyzTag(0.1430804, 0.0606169, 0.7141733)},
+		{"desc", descTag("sRGB IEC61966-2.1")},
 		{"rTRC", curve}, {"gTRC", curve}, {"bTRC", curve},
 	})
 }

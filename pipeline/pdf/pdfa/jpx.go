@@ -258,6 +258,9 @@ func (c *converter) jpx(s *stream, fs []filter, out dict) (io.Reader, int64, err
 			c.usesCMYK = true
 		case j.method == 1 && j.channels >= 3:
 			c.usesRGB = true
+			if c.mixed {
+				out["ColorSpace"] = c.sRGB()
+			}
 		}
 	}
 	return body, size, nil
