@@ -202,9 +202,6 @@ func (s *Store) removeAbout(name string) error {
 			return err
 		}
 	}
-	dir := path.Dir(sides[0])
-	if s.root.Remove(dir) == nil { // refused while others are in it
-		s.known.forget(dir)
-	}
+	s.removeEmpty(path.Dir(sides[0])) // which others may still be in
 	return nil
 }

@@ -17,22 +17,33 @@ import (
 
 // ensureDir makes the folder and those above it and puts them on the disk.
 func (s *Store) ensureDir(dir string) error {
-	made, err := s.makeDirs(dir, nil)
+	made, err := s.makeDirs(dir)
 	if err != nil {
 		return err
 	}
 	return s.settleDirs(made)
 }
 
-// makeDirs makes the folder and those above it, and adds to made those that
+// makeDirs makes the folder and those above it, and returns those that
 // settleDirs has to put on the disk. A folder that is there already may be
 // another writer's who has not come so far, therefore only those that this
 // process has seen on the disk are passed over.
-func (s *Store) makeDirs(dir string, made []string) ([]string, error) {
+func (s *Store) makeDirs(dir string) ([]string, error) {
+	for try := 0; ; try++ {
+		made, err := s.tryDirs(dir, nil)
+		if err == nil || !errors.Is(err, fs.ErrNotExist) || try == 10 {
+			return made, err
+		}
+		// Another process deleted a folder that we had just seen.
+		s.known.clear()
+	}
+}
+
+func (s *Store) tryDirs(dir string, made []string) ([]string, error) {
 	if dir == "." || s.known.has(dir) {
 		return made, nil
 	}
-	made, err := s.makeDirs(path.Dir(dir), made)
+	made, err := s.tryDirs(path.Dir(dir), made)
 	if err != nil {
 		return nil, err
 	}
@@ -49,10 +60,6 @@ func (s *Store) makeDirs(dir string, made []string) ([]string, error) {
 		}
 	case isNotDir(err):
 		return nil, storage.ErrNested
-	case errors.Is(err, fs.ErrNotExist) && s.known.has(path.Dir(dir)):
-		// Another process deleted the parent since this one knew it.
-		s.known.clear()
-		return s.makeDirs(dir, nil)
 	default:
 		return nil, unavailable("making a folder", err)
 	}

@@ -42,7 +42,8 @@ type Store struct {
 	attrs bool // the filesystem keeps user attributes
 
 	// prune keeps Delete from removing an empty folder under the feet of a Put
-	// that is about to link into it: Put holds it for reading, Delete for writing.
+	// that has seen it on the disk and is about to link into it: Put holds it for
+	// reading, Delete for writing.
 	prune sync.RWMutex
 	known knownDirs
 
@@ -237,24 +238,63 @@ func (s *Store) Delete(ctx context.Context, key storage.Key) error {
 	if err != nil {
 		return unavailable("deleting", err)
 	}
-	s.prune.Lock()
-	defer s.prune.Unlock()
 	if err := s.remove(name); err != nil {
 		return unavailable("deleting", err)
 	}
-	dir := path.Dir(name)
 	if err := s.removeAbout(name); err != nil {
 		return unavailable("deleting", err)
 	}
-	// A folder that is not empty refuses to be removed, which ends the climb.
-	for dir != "." && s.root.Remove(dir) == nil {
-		s.known.forget(dir)
-		dir = path.Dir(dir)
+	dir, err := s.pruneFrom(path.Dir(name))
+	if err == nil {
+		err = s.syncDir(dir)
 	}
-	if err := s.syncDir(dir); err != nil {
+	if isNotThere(err) {
+		return nil // another Delete removed the folder, and puts that on the disk
+	}
+	if err != nil {
 		return unavailable("deleting", err)
 	}
 	return nil
+}
+
+// pruneFrom removes the folder, and those above it, as far as they are empty,
+// and returns the first that stays.
+func (s *Store) pruneFrom(dir string) (string, error) {
+	for ; dir != "."; dir = path.Dir(dir) {
+		// Look before waiting for those who are writing.
+		f, err := s.root.Open(dir)
+		if isNotThere(err) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		_, err = f.Readdirnames(1)
+		if cerr := f.Close(); cerr != nil {
+			return "", cerr
+		}
+		if err == nil {
+			return dir, nil
+		}
+		if err != io.EOF {
+			return "", err
+		}
+		if !s.removeEmpty(dir) {
+			return dir, nil
+		}
+	}
+	return dir, nil
+}
+
+// removeEmpty removes the folder unless something has come into it.
+func (s *Store) removeEmpty(dir string) bool {
+	s.prune.Lock()
+	defer s.prune.Unlock()
+	if s.root.Remove(dir) != nil {
+		return false
+	}
+	s.known.forget(dir)
+	return true
 }
 
 // remove removes a file; that it is gone already is no error.

@@ -168,9 +168,6 @@ func (st *staged) discard(s *Store) error {
 
 // publish puts the staged bytes on the disk and then links them to their name.
 func (s *Store) publish(name string, st *staged, info storage.Info) error {
-	s.prune.RLock()
-	defer s.prune.RUnlock()
-
 	about := about{SHA256: st.sha256, ContentType: info.ContentType, Meta: info.Meta}
 	// An attribute needs the right to write, which a Put that failed half-way may
 	// have taken from the Temp already.
@@ -188,7 +185,9 @@ func (s *Store) publish(name string, st *staged, info storage.Info) error {
 	// A crash up to the link leaves empty folders and a spool file. The folders are
 	// made before the file is synced: its commit then carries them along.
 	dir := path.Dir(name)
-	made, err := s.makeDirs(dir, nil)
+	s.prune.RLock()
+	_, err = s.makeDirs(dir)
+	s.prune.RUnlock()
 	if err != nil {
 		return err
 	}
@@ -198,7 +197,10 @@ func (s *Store) publish(name string, st *staged, info storage.Info) error {
 		}
 		return unavailable("writing", err)
 	}
-	if err := s.settleDirs(made); err != nil {
+
+	s.prune.RLock()
+	defer s.prune.RUnlock()
+	if err := s.ensureDir(dir); err != nil {
 		return err
 	}
 	if !inFile {
