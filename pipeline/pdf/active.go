@@ -67,17 +67,30 @@ func activeIn(src *model.Context, o types.Object, found map[activeKind]bool, dep
 		if k, ok := annotKinds[lookName(src, v["Subtype"])]; ok {
 			found[k] = true
 		}
-		if _, ok := v["JS"]; ok {
+		if js, ok := v["JS"]; ok && script(src, v, js) {
 			found[activeScript] = true
 		}
 		if x, ok := v["XFA"]; ok && look(src, x) != nil {
 			found[activeXFA] = true
 		}
-		if lookDict(src, v["EF"]) != nil || lookName(src, v["Type"]) == "EmbeddedFile" {
+		// A file specification; a resource may be called EF.
+		if lookDict(src, v["EF"]) != nil && (v["F"] != nil || v["UF"] != nil || lookName(src, v["Type"]) != "") || lookName(src, v["Type"]) == "EmbeddedFile" {
 			found[activeFile] = true
 		}
 		for _, e := range v {
 			activeIn(src, e, found, depth+1)
 		}
 	}
+}
+
+// script reports whether the JS entry of a dictionary is a script: a resource,
+// such as a font, may be called JS.
+func script(src *model.Context, d types.Dict, js types.Object) bool {
+	switch look(src, js).(type) {
+	case types.StringLiteral, types.HexLiteral:
+		return true
+	case types.StreamDict:
+		return d["S"] != nil || lookName(src, d["Type"]) == "Action"
+	}
+	return false
 }

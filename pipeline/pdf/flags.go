@@ -35,15 +35,14 @@ func flagAppearance(v *dossier.Verdict, facts []*pageFacts) {
 		seen, blank, contrast, skew := 0, true, 0, 0.0
 		tallest := 0.0
 		for _, d := range f.draws {
-			t := d.img.small
-			if t == nil {
+			l := d.img.seen
+			if l == nil {
 				// Not known: so the page is not called blank or faint.
 				if d.share > 0.02 {
 					blank, contrast = false, math.MaxInt
 				}
 				continue
 			}
-			l := t.look()
 			seen++
 			blank = blank && l.blank
 			contrast = max(contrast, l.contrast)

@@ -271,7 +271,11 @@ func (d *document) complete(src *model.Context, q wireQuestion, facts []*pageFac
 func (p *picture) read(r reading) error {
 	if !p.looked {
 		p.looked = true
-		p.small, p.fault = r.read(p)
+		var t *thumb
+		if t, p.fault = r.read(p); t != nil {
+			l := t.look()
+			p.seen = &l
+		}
 		if p.fault == nil && p.softMask != nil {
 			_, p.fault = r.read(p.softMask)
 		}

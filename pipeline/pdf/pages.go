@@ -146,9 +146,9 @@ type picture struct {
 	colours  int  // that they make
 	filter   string
 	stream   *types.StreamDict
-	fault    error  // what its completeness check found; nil: complete
-	small    *thumb // nil where none falls off
-	looked   bool   // fault and small are known
+	fault    error       // what its completeness check found; nil: complete
+	seen     *appearance // nil where it is not known
+	looked   bool        // fault and seen are known
 	softMask *picture
 }
 
@@ -165,14 +165,23 @@ type pageFacts struct {
 	missing bool // an XObject that is drawn but not there
 }
 
+// maxDraws is how many images of a page are looked at. A page that draws more is
+// no picture of paper.
+const maxDraws = 20_000
+
+func (f *pageFacts) add(d draw) {
+	if len(f.draws) < maxDraws {
+		f.draws = append(f.draws, d)
+	}
+}
+
 // walker runs content streams. One walker serves a document.
 type walker struct {
 	src      *model.Context
 	limits   Limits
 	pictures map[int]*picture // by object number
-	inline   []*picture
-	fonts    map[int]bool // by object number: not embedded
-	budget   int          // operators left, over all pages: forms that draw forms can grow without end
+	fonts    map[int]bool     // by object number: not embedded
+	budget   int              // operators left, over all pages: forms that draw forms can grow without end
 }
 
 // opBudget bounds the operators run for one document. A dense drawing has a
@@ -349,11 +358,9 @@ func (w *walker) object(name string, res types.Dict, g graphics, p page, f *page
 			pic = w.describe(sd, res, num)
 			if num != 0 {
 				w.pictures[num] = pic
-			} else {
-				w.inline = append(w.inline, pic)
 			}
 		}
-		f.draws = append(f.draws, drawn(pic, g.ctm, p))
+		f.add(drawn(pic, g.ctm, p))
 	case "Form":
 		body, err := decodedFrom(w.src, sd, w.limits.Decoded)
 		if err != nil {
@@ -524,6 +531,5 @@ func (w *walker) inlineImage(l *lexer, res types.Dict, g graphics, p page, f *pa
 		length = (pic.width*pic.bits*pic.samples + 7) / 8 * pic.height
 	}
 	l.inlineData(length)
-	w.inline = append(w.inline, pic)
-	f.draws = append(f.draws, drawn(pic, g.ctm, p))
+	f.add(drawn(pic, g.ctm, p))
 }
