@@ -97,6 +97,9 @@ func (l *Ledger) openSQLite(ctx context.Context, name string) error {
 		v.Add("_pragma", "cache_size(-65536)")
 		v.Add("_pragma", "mmap_size(1073741824)")
 		v.Add("_pragma", "temp_store(memory)")
+		// Copying the log into the file after every few batches instead of after
+		// each writes a page that changed many times once.
+		v.Add("_pragma", "wal_autocheckpoint(8192)")
 		c, err := sqlite.NewConnector((&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: v.Encode()}).String())
 		if err != nil {
 			return nil, err

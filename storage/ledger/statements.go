@@ -62,7 +62,7 @@ func (c *cachingConn) take(ctx context.Context, query string) (sqliteStmt, error
 	if strings.Contains(query, ";") || len(query) > 1<<16 {
 		return nil, nil
 	}
-	st, err := c.PrepareContext(ctx, query)
+	st, err := c.sqliteConn.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +120,33 @@ func (c *cachingConn) QueryContext(ctx context.Context, query string, args []dri
 		return nil, err
 	}
 	return &cachingRows{Rows: r, c: c, query: query, st: st}, nil
+}
+
+func (c *cachingConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	st, err := c.take(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	if st == nil {
+		return c.sqliteConn.PrepareContext(ctx, query)
+	}
+	return &cachingStmt{sqliteStmt: st, c: c, query: query}, nil
+}
+
+// cachingStmt is given back when it is closed.
+type cachingStmt struct {
+	sqliteStmt
+	c     *cachingConn
+	query string
+}
+
+func (s *cachingStmt) Close() error {
+	if s.sqliteStmt == nil {
+		return nil
+	}
+	st := s.sqliteStmt
+	s.sqliteStmt = nil
+	return s.c.give(s.query, st)
 }
 
 func (c *cachingConn) Close() error {
