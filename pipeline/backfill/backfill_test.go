@@ -368,6 +368,37 @@ func TestStoppedAndStarted(t *testing.T) {
 	}
 }
 
+// Two runs at once keep one journal; neither spoils a line of the other.
+func TestJournalOfTwo(t *testing.T) {
+	dir := t.TempDir()
+	a, b := journal(t, dir), journal(t, dir)
+	key := func(i int) Key { return sha256.Sum256(fmt.Append(nil, i)) }
+	id := func(i int) string { return fmt.Sprintf("%036d", i) }
+	var both sync.WaitGroup
+	for n, j := range []*FileJournal{a, b} {
+		both.Go(func() {
+			for i := n; i < 400; i += 2 {
+				if err := j.Add(key(i), id(i)); err != nil {
+					t.Error(err)
+				}
+				if got, ok, err := j.Find(key(i)); err != nil || !ok || got != id(i) {
+					t.Error(i, got, ok, err)
+				}
+			}
+		})
+	}
+	both.Wait()
+	c := journal(t, dir)
+	for i := range 400 {
+		if got, ok, err := c.Find(key(i)); err != nil || !ok || got != id(i) {
+			t.Error(i, got, ok, err)
+		}
+	}
+	if _, ok, err := c.Find(key(400)); ok || err != nil {
+		t.Error("found what was never added", err)
+	}
+}
+
 func TestDoorAway(t *testing.T) {
 	j := generate(t, 50, plainFile, bogus())
 	d := newDesk()

@@ -44,17 +44,17 @@ func keyOf(slip dossier.Slip, f *file) Key {
 // document's id, neither of which tells anything of a person. A line that a
 // crash cut off is forgotten.
 type FileJournal struct {
-	mu    sync.Mutex
-	f     *os.File
-	lines int64
-	at    map[uint64]int64 // beginning of the key: its last line
+	mu sync.Mutex
+	f  *os.File
+	at map[uint64]int64 // beginning of the key: its last line
 }
 
 const journalLine = 2*sha256.Size + 1 + 36 + 1
 
-// OpenJournal opens or creates a journal. It must not be open twice.
+// OpenJournal opens or creates a journal. Several runs may write to it at once;
+// none then sees what another adds until it is opened again.
 func OpenJournal(name string) (*FileJournal, error) {
-	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("backfill: journal: %w", err)
 	}
@@ -68,16 +68,17 @@ func OpenJournal(name string) (*FileJournal, error) {
 func (j *FileJournal) load() error {
 	r := io.NewSectionReader(j.f, 0, 1<<62)
 	buf := make([]byte, 1024*journalLine)
+	lines := int64(0)
 	for {
 		n, err := io.ReadFull(r, buf)
 		for b := buf[:n-n%journalLine]; len(b) > 0; b = b[journalLine:] {
 			if k, _, ok := parseLine(b[:journalLine]); ok {
-				j.at[binary.BigEndian.Uint64(k[:])] = j.lines
+				j.at[binary.BigEndian.Uint64(k[:])] = lines
 			}
-			j.lines++
+			lines++
 		}
 		if err == io.EOF || err == io.ErrUnexpectedEOF {
-			return j.f.Truncate(j.lines * journalLine)
+			return j.f.Truncate(lines * journalLine)
 		}
 		if err != nil {
 			return err
@@ -120,11 +121,14 @@ func (j *FileJournal) Add(k Key, id string) error {
 	line := fmt.Appendf(nil, "%x %-36s\n", k[:], id)
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if _, err := j.f.WriteAt(line, j.lines*journalLine); err != nil {
+	if _, err := j.f.Write(line); err != nil {
 		return fmt.Errorf("backfill: journal: %w", err)
 	}
-	j.at[binary.BigEndian.Uint64(k[:])] = j.lines
-	j.lines++
+	end, err := j.f.Seek(0, io.SeekCurrent) // where the append put it
+	if err != nil {
+		return fmt.Errorf("backfill: journal: %w", err)
+	}
+	j.at[binary.BigEndian.Uint64(k[:])] = end/journalLine - 1
 	return nil
 }
 

@@ -70,7 +70,8 @@ type Options struct {
 	Now      func() time.Time // nil: time.Now
 }
 
-// Folder is a hot folder. Only one may work on a directory at a time.
+// Folder is a hot folder. Only one process may watch a directory at a time; its
+// tray may be used by others beside it.
 type Folder struct {
 	Options
 	door Door

@@ -46,31 +46,6 @@ func (d door) Standing(ctx context.Context, id string) (dossier.Standing, error)
 	return d.p.Standing(ctx, id)
 }
 
-// drawing draws a page of a PDF, or of an image file by way of its archival copy.
-func drawing(ctx context.Context, judge *pdf.Pool, path, temp string, page, dpi int) ([]byte, error) {
-	s, err := judge.Open(ctx, path)
-	if err != nil {
-		return nil, err
-	}
-	b, err := s.Picture(ctx, page, dpi)
-	var bad *dossier.Rejection
-	if errors.As(err, &bad) {
-		if _, err = s.Inspect(ctx, pdf.Question{Kind: dossier.Component, Profile: dossier.ProfileFor(dossier.DateOf(time.Now())), DefaultDPI: dpi, At: time.Now()}); err == nil {
-			_, err = s.Normalise(ctx, temp, pdf.Label{})
-		}
-		s.Close()
-		if err != nil {
-			return nil, err
-		}
-		if s, err = judge.Open(ctx, temp); err != nil {
-			return nil, err
-		}
-		b, err = s.Picture(ctx, page, dpi)
-	}
-	s.Close()
-	return b, err
-}
-
 // The whole way on real scans: by name, by folder, by the receipt's QR code on a
 // JPEG and on a PDF, a bad scan, one that nobody can file.
 func TestHouse(t *testing.T) {
@@ -160,7 +135,12 @@ func TestHouse(t *testing.T) {
 	now := time.Now()
 	f, err := Open(door{pipe}, Options{Dir: hot, By: "scanner", Log: log, Now: func() time.Time { return now },
 		Finder: Pictures{Draw: func(ctx context.Context, path string, page, dpi int) ([]byte, error) {
-			return drawing(ctx, judge, path, filepath.Join(dir, tag(path)+".pdf"), page, dpi)
+			s, err := judge.Open(ctx, path)
+			if err != nil {
+				return nil, err
+			}
+			defer s.Close()
+			return s.Picture(ctx, page, dpi)
 		}}})
 	if err != nil {
 		t.Fatal(err)

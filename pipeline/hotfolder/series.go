@@ -148,7 +148,7 @@ func (f *Folder) moveAll(names []string, end ending) error {
 	if err != nil {
 		return err
 	}
-	note := movesPrefix + tag(names[0]) + ".json"
+	note := movesPrefix + trayID(names[0]) + ".json"
 	h, err := f.root.Create(note + ".tmp")
 	if err != nil {
 		return err
