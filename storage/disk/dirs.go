@@ -15,13 +15,22 @@ import (
 	"sohoa/storage"
 )
 
+// goneTries is how often something is tried anew because another process deleted
+// a folder in between; within a process Store.prune forbids it.
+const goneTries = 20
+
 // ensureDir makes the folder and those above it and puts them on the disk.
 func (s *Store) ensureDir(dir string) error {
-	made, err := s.makeDirs(dir)
-	if err != nil {
-		return err
+	for try := 0; ; try++ {
+		made, err := s.makeDirs(dir)
+		if err == nil {
+			err = s.settleDirs(made)
+		}
+		if err == nil || !errors.Is(err, fs.ErrNotExist) || try == goneTries {
+			return err
+		}
+		s.known.clear()
 	}
-	return s.settleDirs(made)
 }
 
 // makeDirs makes the folder and those above it, and returns those that
@@ -31,10 +40,9 @@ func (s *Store) ensureDir(dir string) error {
 func (s *Store) makeDirs(dir string) ([]string, error) {
 	for try := 0; ; try++ {
 		made, err := s.tryDirs(dir, nil)
-		if err == nil || !errors.Is(err, fs.ErrNotExist) || try == 10 {
+		if err == nil || !errors.Is(err, fs.ErrNotExist) || try == goneTries {
 			return made, err
 		}
-		// Another process deleted a folder that we had just seen.
 		s.known.clear()
 	}
 }

@@ -3,12 +3,15 @@ package disk
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -424,4 +427,50 @@ func TestParseAboutNeverTrustsJunk(t *testing.T) {
 	if a := parseAbout([]byte(`{"sha256":"x","meta":{"a":"b"}}`)); a.SHA256 != "" {
 		t.Errorf("a digest that is none is believed: %+v", a)
 	}
+}
+
+// TestTwoProcesses: a command beside the server, each with a store of its own on
+// one folder.
+func TestTwoProcesses(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	stores := []*Store{openAt(t, dir), openAt(t, dir)}
+	var (
+		wg   sync.WaitGroup
+		wins [10]atomic.Int32
+	)
+	for w := range 8 {
+		s := stores[w%2]
+		wg.Go(func() {
+			for i := range 10 {
+				own := storage.Key(fmt.Sprintf("shared/%d/%d", i, w))
+				body := fmt.Sprint(w, " of ", i)
+				if err := s.Put(t.Context(), own, strings.NewReader(body), storage.Info{}); err != nil {
+					t.Errorf("Put: %v", err)
+				}
+				if info, err := stores[(w+1)%2].Stat(t.Context(), own); err != nil || info.SHA256 != storagetest.Digest([]byte(body)) {
+					t.Errorf("the other store says %+v, %v", info, err)
+				}
+				if err := s.Delete(t.Context(), own); err != nil {
+					t.Errorf("Delete: %v", err)
+				}
+				err := s.Put(t.Context(), storage.Key(fmt.Sprintf("race/%d", i)), strings.NewReader(body), storage.Info{})
+				if err == nil {
+					wins[i].Add(1)
+				} else if !errors.Is(err, storage.ErrConflict) {
+					t.Errorf("Put: %v", err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for i := range wins {
+		if n := wins[i].Load(); n != 1 {
+			t.Errorf("%d racers won race %d", n, i)
+		}
+	}
+	for i, err := range stores[0].List(t.Context(), "shared/") {
+		t.Errorf("left: %q, %v", i.Key, err)
+	}
+	wantClean(t, stores[0])
 }

@@ -227,10 +227,10 @@ func (s *Store) publish(name string, st *staged, info storage.Info) error {
 			if !inFile && errors.Is(err, storage.ErrConflict) {
 				err = errors.Join(err, s.removeSidecar(name, st.sha256))
 			}
-			if !errors.Is(err, fs.ErrNotExist) || try > 10 {
+			if !errors.Is(err, fs.ErrNotExist) || try == goneTries {
 				return err
 			}
-		case errors.Is(err, fs.ErrNotExist) && try < 10:
+		case errors.Is(err, fs.ErrNotExist) && try < goneTries:
 			// Another process deleted the last object of the folder.
 			s.known.clear()
 			if err := s.ensureDir(dir); err != nil {
