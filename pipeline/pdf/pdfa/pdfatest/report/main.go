@@ -61,6 +61,9 @@ type outcome struct {
 	logs   []string
 }
 
+// maxLogs is how many lines of a test are printed.
+const maxLogs = 8
+
 // logLine is a line a test logged: "    file_test.go:12: text".
 var logLine = regexp.MustCompile(`^\s+[a-z_0-9]+\.go:\d+: (.*)$`)
 
@@ -129,7 +132,13 @@ Measured by the tests named here, in one run on %s; made by `+"`make conformance
 			continue
 		}
 		fmt.Fprintf(&b, "`%s` of `%s`:\n\n", d.test, strings.TrimPrefix(d.pkg, "sohoa/"))
-		for _, l := range o.logs {
+		logs := o.logs
+		if len(logs) > maxLogs {
+			// A test that lists cases sums them up at the end.
+			fmt.Fprintf(&b, "- (%d lines more, see the run)\n", len(logs)-maxLogs)
+			logs = logs[len(logs)-maxLogs:]
+		}
+		for _, l := range logs {
 			fmt.Fprintf(&b, "- %s\n", l)
 		}
 		b.WriteString("\n")
@@ -150,6 +159,6 @@ const notes = `## What the figures count
   cannot be compared; its copy still has to pass veraPDF.
 - A hidden text layer keeps its text, its metrics and its map to Unicode; font programs are left out, because PDF/A-2 asks for
   those of rendered text only (ISO 19005-2, 6.2.11.4.1).
-- DeviceCMYK colours get a computed, generic CMYK profile as output intent: what press they were meant for is not known. Device
-  colours of both kinds, RGB and CMYK, in one file are not converted.
+- DeviceCMYK colours get a computed, generic CMYK profile as output intent: what press they were meant for is not known. Where a
+  file has both, its RGB colours are written as sRGB by a profile, which is drawn the same.
 `
