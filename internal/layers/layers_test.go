@@ -40,7 +40,7 @@ var allowed = map[string][]string{
 
 // forTests may be imported by test files only.
 func forTests(pkg string) bool {
-	return strings.HasPrefix(pkg, "internal/") || strings.HasSuffix(pkg, "test") || strings.Contains(pkg, "storagetest/") ||
+	return strings.HasPrefix(pkg, "internal/") || strings.Contains(pkg, "test/") || strings.HasSuffix(pkg, "test") ||
 		strings.HasPrefix(pkg, "testdata/")
 }
 
