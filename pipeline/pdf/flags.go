@@ -20,6 +20,9 @@ func flagAppearance(v *dossier.Verdict, facts []*pageFacts) {
 			bare = true // once a file: it is the whole document's trouble
 			add(dossier.UnembeddedFonts, dossier.Text{})
 		}
+		if f.lost != nil || f.missing {
+			add(dossier.ReadBySecondReader, dossier.Text{VI: "một phần nội dung trang không đọc được", EN: "a part of the page's content cannot be read"})
+		}
 		if f.lost != nil || f.missing || f.text {
 			continue
 		}

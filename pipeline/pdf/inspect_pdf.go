@@ -250,6 +250,10 @@ func (d *document) complete(src *model.Context, q wireQuestion, facts []*pageFac
 			vi, en := at("", "")
 			return reject(dossier.Truncated, vi, en, f.lost)
 		}
+		if f.lost != nil && f.ops == 0 {
+			vi, en := at("nội dung ", "content of ")
+			return reject(dossier.Damaged, vi, en, f.lost)
+		}
 		for _, dr := range f.draws {
 			err := dr.img.read(r)
 			vi, en := at("ảnh ở ", "image on ")

@@ -194,6 +194,12 @@ func newWalker(src *model.Context, lim Limits) *walker {
 	return &walker{src: src, limits: lim, pictures: map[int]*picture{}, fonts: map[int]bool{}, budget: opBudget}
 }
 
+// maxContent bounds the drawing operators of a page or form, in bytes. A dense map
+// has ten million.
+const maxContent = 64 << 20
+
+func (w *walker) contentLimit() int64 { return min(maxContent, w.limits.Decoded) }
+
 type graphics struct {
 	ctm  matrix
 	mode int  // text rendering mode
@@ -206,7 +212,7 @@ func (w *walker) page(p page) (*pageFacts, error) {
 	var body []byte
 	switch c := look(w.src, p.dict["Contents"]).(type) {
 	case types.StreamDict:
-		b, err := decodedFrom(w.src, &c, w.limits.Decoded)
+		b, err := decodedFrom(w.src, &c, w.contentLimit())
 		if err != nil {
 			f.lost = err
 		}
@@ -217,12 +223,11 @@ func (w *walker) page(p page) (*pageFacts, error) {
 			if !ok {
 				continue
 			}
-			b, err := decodedFrom(w.src, sd, w.limits.Decoded)
+			b, err := decodedFrom(w.src, sd, w.contentLimit())
 			if err != nil {
 				f.lost = err
-				continue
 			}
-			if int64(len(body)+len(b)) > w.limits.Decoded {
+			if int64(len(body)+len(b)) > w.contentLimit() {
 				return f, errBudget
 			}
 			body = append(append(body, b...), '\n')
@@ -362,7 +367,7 @@ func (w *walker) object(name string, res types.Dict, g graphics, p page, f *page
 		}
 		f.add(drawn(pic, g.ctm, p))
 	case "Form":
-		body, err := decodedFrom(w.src, sd, w.limits.Decoded)
+		body, err := decodedFrom(w.src, sd, w.contentLimit())
 		if err != nil {
 			f.lost = err
 		}

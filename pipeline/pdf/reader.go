@@ -1,6 +1,8 @@
 package pdf
 
 import (
+	"bytes"
+	"compress/flate"
 	"errors"
 	"fmt"
 	"io"
@@ -171,9 +173,29 @@ func decodedFrom(src *model.Context, sd *types.StreamDict, limit int64) ([]byte,
 		return nil, nil
 	}
 	if err := own.DecodeWithLimit(limit); err != nil {
-		return nil, decodeError(err)
+		err = decodeError(err)
+		if !errors.Is(err, filter.ErrDecodeLimitExceeded) && len(own.FilterPipeline) == 1 &&
+			own.FilterPipeline[0].Name == filter.Flate && own.FilterPipeline[0].DecodeParms == nil {
+			return salvage(own.Raw, limit, err)
+		}
+		return nil, err
 	}
 	return own.Content, nil
+}
+
+// salvage inflates what can be inflated, as viewers do. Where only the checksum
+// at the end is wrong nothing is lost; else the error stays and what there was
+// comes with it.
+func salvage(raw []byte, limit int64, err error) ([]byte, error) {
+	raw = bytes.TrimLeft(raw, "\r\n")
+	if len(raw) < 2 {
+		return nil, err
+	}
+	body, ferr := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(raw[2:])), limit))
+	if ferr != nil {
+		return body, err
+	}
+	return body, nil
 }
 
 // dangling reports whether an object refers to one that is not there.
