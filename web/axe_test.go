@@ -60,6 +60,15 @@ func TestPagesForEverybody(t *testing.T) {
 		look(p, "dark")
 	}
 
+	h.account("can.bo.luu.tru", dossier.Officer, "H51", false)
+	b.run(chromedp.Click("header .who button"))
+	b.has("Đăng nhập")
+	b.signIn("can.bo.luu.tru")
+	look("/audit", "light", "dark")
+	b.media("light")
+	b.open("/audit")
+	b.picture("audit")
+
 	// What a page weighs, with its style and script, on the wire of an old line.
 	person := h.browser()
 	h.post(person, "/login", signInForm(password))
