@@ -15,6 +15,12 @@
 // Nothing is called PDF/A before Check has read the written file and found it
 // so. Check shares the syntax reader with the writer but none of its decisions.
 //
+// Images: JPEG and single-strip CCITT go in as they are, PNG data too where PDF
+// can read them, JPEG strips of a TIFF are joined without decoding, other black
+// and white strips become Group 4, all else Flate; nothing is coded with loss.
+// HEIC is not read: the decoders that are kept up are C libraries under the LGPL
+// (libheif with libde265), whether linked or compiled to WebAssembly.
+//
 // The package reads PDFs with a small lazy reader of its own, which keeps the
 // cross-reference in memory and nothing else. pdfcpu, which loads whole files,
 // is needed for encrypted files only.

@@ -109,7 +109,7 @@ func report(in io.Reader, out io.Writer, now time.Time) (bool, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# Conformance
 
-Measured by the tests named here, in one run on %s; made by `+"`make conformance`"+`, not written by hand.
+Measured by the tests named here on %s; made by `+"`make conformance`"+`, not written by hand.
 "veraPDF" is the reference validator (org.verapdf.apps:greenfield-apps, Maven Central), "drawn" means by PDFium.
 
 | what must be shown | test | outcome |
