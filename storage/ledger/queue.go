@@ -128,21 +128,14 @@ func (l *Ledger) Work(ctx context.Context, o WorkOptions, handle func(ctx contex
 		}
 		return errors.New(text)
 	}
-	if err := l.SettleProcedures(ctx); err != nil {
-		return fmt.Errorf("work: %w", err)
+	v, stop, err := l.startWork(ctx, o, work)
+	if err != nil && ctx.Err() != nil {
+		return nil // told to stop before it had begun
 	}
-	v, err := l.keepVigil(ctx)
 	if err != nil {
 		return fmt.Errorf("work: %w", err)
 	}
 	defer v.close()
-	if err := l.reclaim(ctx, v); err != nil {
-		return fmt.Errorf("work: %w", err)
-	}
-	stop, err := l.queue.start(context.WithoutCancel(ctx), v.id(), o, work)
-	if err != nil {
-		return fmt.Errorf("work: %w", err)
-	}
 	look := time.NewTicker(vigilEvery)
 	defer look.Stop()
 	sweep := time.NewTicker(time.Minute)
@@ -166,6 +159,24 @@ func (l *Ledger) Work(ctx context.Context, o WorkOptions, handle func(ctx contex
 			}
 		}
 	}
+}
+
+// startWork does what comes before the first job: what a change of procedures
+// left to do, and the jobs of workers that died.
+func (l *Ledger) startWork(ctx context.Context, o WorkOptions, work func(context.Context, *rivertype.JobRow, string) error) (v vigil, stop func(context.Context) error, err error) {
+	if err := l.SettleProcedures(ctx); err != nil {
+		return nil, nil, err
+	}
+	if v, err = l.keepVigil(ctx); err != nil {
+		return nil, nil, err
+	}
+	if err = l.reclaim(ctx, v); err == nil {
+		stop, err = l.queue.start(context.WithoutCancel(ctx), v.id(), o, work)
+	}
+	if err != nil {
+		v.close()
+	}
+	return v, stop, err
 }
 
 func (l *Ledger) handle(ctx context.Context, id string, handle func(ctx context.Context, in dossier.Intake) error) (err error) {
