@@ -346,6 +346,41 @@ func BenchmarkDocument(b *testing.B) {
 	}
 }
 
+// How long a document waits for a worker of the same process: from the answer of
+// Receive to the call of the handler.
+func BenchmarkLatency(b *testing.B) {
+	bench(b, "latency", func(b *testing.B, l *Ledger, _ int) {
+		ctx, stop := context.WithCancel(b.Context())
+		started := make(chan time.Time)
+		ended := make(chan error, 1)
+		go func() {
+			ended <- l.Work(ctx, WorkOptions{Workers: 2}, func(ctx context.Context, in dossier.Intake) error {
+				started <- time.Now()
+				return l.Settle(ctx, record(in, false))
+			})
+		}()
+		r := rand.New(rand.NewPCG(3, 3))
+		var waits []time.Duration
+		for b.Loop() {
+			d := benchDossier(r, r.IntN(benchDays))
+			id := uuid.Must(uuid.NewV7()).String()
+			in := dossier.Intake{ID: id, ReceivedAt: time.Now(),
+				Slip:     dossier.Slip{Kind: dossier.Component, Dossier: d.Code, Unit: d.Unit, Door: dossier.DoorAPI},
+				Original: dossier.File{Key: "k", Size: 1, SHA256: dossier.Digest(id)}}
+			if _, err := l.Receive(b.Context(), in); err != nil {
+				b.Fatal(err)
+			}
+			answered := time.Now()
+			waits = append(waits, max(0, (<-started).Sub(answered)))
+		}
+		stop()
+		must(b, <-ended)
+		slices.Sort(waits)
+		b.ReportMetric(float64(waits[len(waits)/2].Microseconds()), "p50-µs")
+		b.ReportMetric(float64(waits[len(waits)*99/100].Microseconds()), "p99-µs")
+	})
+}
+
 // Rows of the register: new ones, and changes of old ones all over the province,
 // by one writer and by eight, 500 to a transaction.
 func BenchmarkRegister(b *testing.B) {

@@ -153,6 +153,7 @@ func (t *tx) count(ctx context.Context, s subject) error {
 // Errors about the slip: dossier.ErrPaperTaken, ErrUnknownDocument,
 // ErrNotReplaceable, ErrUnknownUnit.
 func (l *Ledger) Receive(ctx context.Context, in dossier.Intake) (dossier.Standing, error) {
+	in.Slip = storable(in.Slip)
 	var st dossier.Standing
 	err := l.update(ctx, func(ctx context.Context, t *tx) (err error) {
 		st, err = t.receive(ctx, in)
@@ -250,6 +251,15 @@ func (t *tx) replaceable(ctx context.Context, s dossier.Slip) error {
 	return nil
 }
 
+// storable is the slip as both databases can keep it: PostgreSQL takes no zero
+// byte and no invalid UTF-8, whoever typed it.
+func storable(s dossier.Slip) dossier.Slip {
+	for _, text := range []*string{&s.Number, &s.Procedure, &s.Name, &s.FileName, &s.OwnerID, &s.IssuedBy, &s.SignedBy, &s.Scope, &s.Abstract, &s.By} {
+		*text = strings.ReplaceAll(strings.ToValidUTF8(*text, "\uFFFD"), "\x00", "")
+	}
+	return s
+}
+
 func (t *tx) insertDocument(ctx context.Context, in dossier.Intake, same string, state dossier.State, job int64) error {
 	intake, err := json.Marshal(in)
 	if err != nil {
@@ -282,7 +292,7 @@ func (l *Ledger) Settle(ctx context.Context, rec dossier.Record) error {
 	if err != nil {
 		return fmt.Errorf("settle: write the record: %w", err)
 	}
-	in := dossier.Intake{ID: rec.ID, Slip: rec.Slip, Original: rec.Original, ReceivedAt: rec.ReceivedAt}
+	in := dossier.Intake{ID: rec.ID, Slip: storable(rec.Slip), Original: rec.Original, ReceivedAt: rec.ReceivedAt}
 	err = l.update(ctx, func(ctx context.Context, t *tx) error {
 		subject, d, err := t.open(ctx, in)
 		if err != nil {
@@ -336,7 +346,7 @@ func (l *Ledger) Refuse(ctx context.Context, ref dossier.Refusal) error {
 	if err != nil {
 		return fmt.Errorf("refuse: write the refusal: %w", err)
 	}
-	in := dossier.Intake{ID: ref.ID, Slip: ref.Slip, Original: ref.Original, ReceivedAt: ref.ReceivedAt}
+	in := dossier.Intake{ID: ref.ID, Slip: storable(ref.Slip), Original: ref.Original, ReceivedAt: ref.ReceivedAt}
 	err = l.update(ctx, func(ctx context.Context, t *tx) error {
 		_, d, err := t.open(ctx, in)
 		if err != nil {

@@ -470,3 +470,38 @@ func TestReverdict(t *testing.T) {
 		sound(t, l)
 	})
 }
+
+// TestOddTexts: whatever people typed, both databases take it.
+func TestOddTexts(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		l := open(t, dsn, Options{})
+		province(t, l)
+		odd := "12\x00/Q\xffĐ \t\u0000🙂'\"; DROP TABLE document; --"
+		r := dossier.Result{Number: odd, Unit: "H51.05", AuthorityLevel: dossier.District, IssuedOn: 20190102, Name: odd}
+		if o := got[Outcome](t)(l.ImportResults(t.Context(), []dossier.Result{r})); o.New != 1 {
+			t.Errorf("%+v", o)
+		}
+		if o := got[Outcome](t)(l.ImportResults(t.Context(), []dossier.Result{r})); o.Same != 1 {
+			t.Errorf("%+v", o)
+		}
+		in := intake(dossier.Slip{Kind: dossier.ResultInForce, Number: odd, Unit: "H51.05", Name: odd, FileName: odd, OwnerID: odd, Abstract: odd, By: odd})
+		got[dossier.Standing](t)(l.Receive(t.Context(), in))
+		must(t, l.Settle(t.Context(), record(in, false)))
+		if docs := got[[]dossier.Standing](t)(l.DocumentsOfResult(t.Context(), "H51.05", odd)); len(docs) != 1 || docs[0].Record == nil {
+			t.Errorf("%+v", docs)
+		}
+		for _, u := range []dossier.Unit{{Code: "H51.06", Name: odd, Level: dossier.District, Parent: "H51"}} {
+			for _, want := range []int{1, 0} {
+				if o := got[Outcome](t)(l.ImportUnits(t.Context(), []dossier.Unit{u})); o.New != want {
+					t.Errorf("%+v", o)
+				}
+			}
+		}
+		for _, want := range []int{1, 0} {
+			if o := got[Outcome](t)(l.ImportProcedures(t.Context(), []dossier.Procedure{{Code: "1.000002", Name: odd}})); o.New != want {
+				t.Errorf("%+v", o)
+			}
+		}
+		sound(t, l)
+	})
+}

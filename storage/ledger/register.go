@@ -6,10 +6,7 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-
-	"golang.org/x/text/unicode/norm"
 
 	"sohoa/dossier"
 	"sohoa/tally"
@@ -150,6 +147,7 @@ func (t *tx) importUnits(ctx context.Context, units []dossier.Unit) (Outcome, er
 			out.Bad = append(out.Bad, b)
 			continue
 		}
+		u.Name = clean(u.Name)
 		if slices.Contains(have[u.Code], u) {
 			out.Same++
 			continue
@@ -220,6 +218,7 @@ func (t *tx) importProcedures(ctx context.Context, procedures []dossier.Procedur
 	}
 	var rows [][]any
 	for i, p := range procedures {
+		p.Name = clean(p.Name)
 		old, known := have[p.Code]
 		unsettled := known && old.ReturnsDocument != p.ReturnsDocument
 		switch {
@@ -526,7 +525,7 @@ func (t *tx) importResults(ctx context.Context, rows []dossier.Result) (Outcome,
 	var keys []resultKey
 	for i, r := range rows {
 		key := resultKey{r.Unit, fold(r.Number)}
-		r.Number, r.Name = norm.NFC.String(strings.TrimSpace(r.Number)), norm.NFC.String(r.Name)
+		r.Number, r.Name = clean(r.Number), clean(r.Name)
 		switch {
 		case key.number == "":
 			out.Bad = append(out.Bad, badRow(i, "number", missingKey))

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -138,8 +139,23 @@ func bit(b bool) int64 {
 	return 0
 }
 
+// clean is a text as both databases can keep it: valid, composed, without control
+// characters (PostgreSQL refuses a zero byte), without blanks around it.
+func clean(s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t' || r == '\n' || r == '\r':
+			return ' '
+		case unicode.IsControl(r):
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+	return strings.TrimSpace(norm.NFC.String(s))
+}
+
 // fold makes the key by which a symbol-number is found: people write the same
 // number in either case, with stray blanks, composed or decomposed.
 func fold(number string) string {
-	return strings.ToUpper(strings.Join(strings.Fields(norm.NFC.String(number)), " "))
+	return strings.ToUpper(strings.Join(strings.Fields(clean(number)), " "))
 }
