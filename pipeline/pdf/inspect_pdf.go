@@ -24,6 +24,15 @@ func (d *document) inspectPDF(ctx context.Context, q wireQuestion) (dossier.Verd
 	if err != nil {
 		return dossier.Verdict{}, err
 	}
+	if !end.eof {
+		cut, err := d.endsInside()
+		if err != nil {
+			return dossier.Verdict{}, err
+		}
+		if cut {
+			return dossier.Verdict{}, reject(dossier.Truncated, "", "", errEndsInside)
+		}
+	}
 	if d.guarded, err = signature.Detect(d.f, d.size); err != nil {
 		return dossier.Verdict{}, fmt.Errorf("looking for signatures: %w", err)
 	}
@@ -44,18 +53,8 @@ func (d *document) inspectPDF(ctx context.Context, q wireQuestion) (dossier.Verd
 		return dossier.Verdict{}, refusal(err, limit)
 	}
 
-	// The first reader says no. That is a question for the second one, unless the
-	// file plainly stops in the midst of an object.
+	// The first reader says no. That is a question for the second one.
 	first := err
-	if !end.eof && !end.startxref {
-		cut, err := d.endsInside()
-		if err != nil {
-			return dossier.Verdict{}, err
-		}
-		if cut {
-			return dossier.Verdict{}, reject(dossier.Truncated, "", "", first)
-		}
-	}
 	repaired, size, err := d.repair(ctx)
 	switch {
 	case errors.Is(err, errPassword):
@@ -191,8 +190,7 @@ func joinKinds(kinds []activeKind) string {
 
 // ending is what the last bytes of a PDF say.
 type ending struct {
-	eof       bool // "%%EOF" stands near the end
-	startxref bool
+	eof bool // "%%EOF" stands near the end, and no object after it
 }
 
 // tailWithin is how far before the end the markers may stand: scanners and mail
@@ -205,8 +203,16 @@ func (d *document) ending() (ending, error) {
 	if _, err := d.f.ReadAt(b, d.size-n); err != nil && err != io.EOF {
 		return ending{}, openError(err)
 	}
-	return ending{bytes.Contains(b, []byte("%%EOF")), bytes.Contains(b, []byte("startxref"))}, nil
+	end := ending{}
+	if i := bytes.LastIndex(b, []byte("%%EOF")); i >= 0 {
+		// An increment that was cut off lies after the end of the revision before
+		// it; padding and what mail programs append hold no objects.
+		end.eof = !objectBegins.Match(b[i:])
+	}
+	return end, nil
 }
+
+var errEndsInside = errors.New("the file ends in the midst of an object")
 
 // endsInside reports whether the file ends within an object: after its last
 // "endobj" another one begins, and has no end.
