@@ -141,6 +141,14 @@ func (l *Ledger) List(ctx context.Context, q ListQuery) (Page, error) {
 
 	w := &listWalk{ind: ind, q: q, column: column, side: side, from: from, at: from, limit: limit}
 	err = l.snapshot(ctx, func(ctx context.Context, r querier) error {
+		if l.pool != nil {
+			// PostgreSQL thinks the ranges are wide and would read all counters.
+			var unused [3]string
+			if err := r.QueryRowContext(ctx, `SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+				set_config('enable_mergejoin', 'off', true)`).Scan(&unused[0], &unused[1], &unused[2]); err != nil {
+				return err
+			}
+		}
 		first, last := dossier.Date(10000101), dossier.Date(99990101)
 		if q.Period.From != 0 {
 			first = q.Period.From
