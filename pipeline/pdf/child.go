@@ -28,6 +28,9 @@ const startMemory = 640 << 20
 // before the child is held to be stuck or starved.
 const wallFactor = 8
 
+// leastWall is what a call may take by the clock in any case.
+const leastWall = 30 * time.Second
+
 // cause says why a child ended.
 type cause string
 
@@ -226,7 +229,7 @@ func (c *child) call(ctx context.Context, req request, lim Limits, pages int) (r
 				c.kill(killedTime)
 			}
 		}
-		if allowed := lim.Time + time.Duration(min(pages, lim.Pages))*lim.TimePerPage; time.Since(began) > wallFactor*allowed {
+		if allowed := lim.Time + time.Duration(min(pages, lim.Pages))*lim.TimePerPage; time.Since(began) > max(leastWall, wallFactor*allowed) {
 			c.kill(killedStuck)
 		}
 	}

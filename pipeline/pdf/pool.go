@@ -40,7 +40,7 @@ type Options struct {
 type Limits struct {
 	// Time is processor time, which a busy machine does not use up: 30 s and
 	// 0.5 s a page by default, for each call. A child that makes no end in eight
-	// times as long by the clock is killed too, but that is held against us, not
+	// times as long by the clock (and half a minute) is killed too, but that is held against us, not
 	// against the document.
 	Time        time.Duration `json:"time"`
 	TimePerPage time.Duration `json:"time_per_page"`
