@@ -165,7 +165,10 @@ func launch(command command, dir, scheme, health string) (string, func(), error)
 // standard input, which is a pipe that nobody but us holds open. stop does the
 // same at once.
 func Guard(cmd *exec.Cmd, dir, log string) (stop func(), err error) {
-	const script = `log=$1; dir=$2; shift 2
+	// Signals to the whole group, such as the interrupt key's, are for the tests;
+	// their end is what this waits for.
+	const script = `trap '' INT TERM HUP
+log=$1; dir=$2; shift 2
 "$@" >"$log" 2>&1 </dev/null &
 pid=$!
 cat >/dev/null
