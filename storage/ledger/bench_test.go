@@ -417,6 +417,7 @@ func BenchmarkRegister(b *testing.B) {
 				}
 				wg.Wait()
 				b.ReportMetric(float64(b.N*batch)/b.Elapsed().Seconds(), "rows/s")
+				b.ReportMetric(float64(l.deadlocks.Load()), "deadlocks")
 			})
 		})
 	}

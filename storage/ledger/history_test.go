@@ -253,3 +253,42 @@ func TestWritersAtOnce(t *testing.T) {
 		sound(t, l)
 	})
 }
+
+// TestNoDeadlock: writers of the same dossiers, of the register and of documents,
+// wait for each other and never in a circle.
+func TestNoDeadlock(t *testing.T) {
+	l := open(t, postgresDSN(t), Options{Log: zerolog.Nop()})
+	province(t, l)
+	const dossiers, writers, rounds = 300, 6, 6
+	units := []dossier.UnitCode{"H51", "H51.04", "H51.05", "H51.04.01"}
+	var wg sync.WaitGroup
+	for w := range writers {
+		r := rand.New(rand.NewPCG(7, uint64(w)))
+		wg.Go(func() {
+			for range rounds {
+				var rows []dossier.Registered
+				for _, n := range r.Perm(dossiers)[:200] { // in any order
+					d := registered(n, "H51.04")
+					d.Unit = units[r.IntN(len(units))]
+					d.ReceivedAt = dossier.Date(20240101).AddDays(r.IntN(100)).Time()
+					rows = append(rows, d)
+				}
+				if _, err := l.ImportDossiers(t.Context(), rows); err != nil {
+					t.Error(err)
+				}
+				for range 5 {
+					d := registered(r.IntN(dossiers), "H51.04")
+					doc := tallytest.Document{ID: fmt.Sprintf("%08x-0000-7000-8000-%012x", w, r.Int64N(1<<40)), Kind: dossier.Component, Dossier: d.Code, Unit: d.Unit, At: d.ReceivedAt}
+					if err := happen(t.Context(), l, tallytest.Step{Document: &doc}); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := l.deadlocks.Load(); n != 0 {
+		t.Errorf("%d deadlocks", n)
+	}
+	sound(t, l)
+}

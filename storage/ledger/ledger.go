@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -45,6 +46,8 @@ type Ledger struct {
 	queue queue
 
 	series seriesCache
+
+	deadlocks atomic.Int64 // met and undone; there should be none
 
 	mu    sync.Mutex
 	kicks map[chan string]struct{} // woken when this process has queued a job
@@ -175,7 +178,8 @@ func (l *Ledger) Ready(ctx context.Context) error {
 // this one goes on working.
 func (l *Ledger) Migrate(ctx context.Context) error {
 	dialect, dir := goose.DialectSQLite3, "migrations/sqlite"
-	opts := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger())}
+	opts := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()),
+		goose.WithAllowOutofOrder(true)} // the pages number their migrations from 01001, the ledger from 02001
 	if l.pool != nil {
 		dialect, dir = goose.DialectPostgres, "migrations/postgres"
 		locker, err := lock.NewPostgresSessionLocker()
@@ -252,6 +256,10 @@ func (t *tx) forShare() string {
 func (l *Ledger) update(ctx context.Context, f func(ctx context.Context, t *tx) error) error {
 	for try := 0; ; try++ {
 		err := l.updateOnce(ctx, f)
+		if deadlocked(err) {
+			l.deadlocks.Add(1)
+			l.log.Warn().Msg("a deadlock in the database; the transaction is tried again")
+		}
 		var unknown unknownSeriesError
 		switch {
 		case errors.As(err, &unknown):
@@ -277,6 +285,11 @@ var errRaced = errors.New("ledger: another writer was faster")
 func passing(err error) bool {
 	var pe *pgconn.PgError
 	return errors.Is(err, errRaced) || errors.As(err, &pe) && (pe.Code == "40001" || pe.Code == "40P01")
+}
+
+func deadlocked(err error) bool {
+	var pe *pgconn.PgError
+	return errors.As(err, &pe) && pe.Code == "40P01"
 }
 
 func (l *Ledger) updateOnce(ctx context.Context, f func(ctx context.Context, t *tx) error) error {
