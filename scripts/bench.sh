@@ -9,7 +9,7 @@ go build -o "$bin/bench-mainjob" ./internal/bench/mainjob
 echo "== normaliser and signatures"
 go test -run '^$' -bench . -benchtime 2s ./pipeline/pdf/...
 echo "== object stores"
-go test -run '^$' -bench . -benchtime 2s ./storage/disk ./storage/s3
+go test -run '^$' -bench . -benchtime 2s ./storage ./storage/disk ./storage/s3
 echo "== figures"
 go test -run '^$' -bench . -benchtime 2s ./tally
 echo "== ledger (SOHOA_BENCH_DOSSIERS=10000000 for ten million)"

@@ -8,7 +8,7 @@ set -uo pipefail
 want=(
   qpdf:qpdf mutool:mupdf-tools pdfinfo:poppler-utils gs:ghostscript
   chromium:chromium soffice:libreoffice-calc-nogui rclone:rclone
-  java:default-jre-headless mvn:maven ip:iproute2
+  java:default-jre-headless mvn:maven ip:iproute2 npm:npm mkfs.ext4:e2fsprogs
 )
 packages=()
 for pair in "${want[@]}"; do
@@ -26,3 +26,4 @@ if [ ${#packages[@]} -gt 0 ]; then
 fi
 scripts/test-servers.sh || missing "MinIO and versitygw" "they are built from the Go module proxy by scripts/test-servers.sh"
 scripts/verapdf.sh --fetch || missing veraPDF "it comes from Maven Central by scripts/verapdf.sh and needs Java and Maven"
+scripts/axe.sh || missing axe-core "it comes from the npm registry by scripts/axe.sh and needs npm"

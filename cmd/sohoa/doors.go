@@ -20,7 +20,8 @@ func (a *app) webOptions(h *house) web.Options {
 		Pipeline: h.pipeline, Register: h.ledger, Source: h.ledger, Tokens: h.ledger,
 		Importer: h, Lister: lister{h.ledger}, Targets: h.targets, Imported: h.ledger.Indicators,
 		Accounts: h.ledger, SessionStore: h.ledger.Sessions(),
-		Pictures: h, Inbox: inbox{h.ledger},
+		Pictures: h, Inbox: inbox{h.ledger}, Owners: h.ledger, Auditor: h.ledger,
+		SecureCookies: a.secureCookies, BehindProxy: a.behindProxy, Registry: h.metrics,
 		Operations: func(ctx context.Context) (web.Operations, error) {
 			s, err := h.ledger.QueueStats(ctx)
 			o := web.Operations{Pending: s.Pending, Running: s.Running, Faulted: s.Faulted, StartedAt: started,

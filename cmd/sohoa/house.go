@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
 
@@ -39,6 +40,8 @@ type app struct {
 	limit    int64
 	dpi      int
 	childMem int64
+
+	secureCookies, behindProxy bool
 }
 
 func (a *app) flags(f *pflag.FlagSet) {
@@ -83,6 +86,7 @@ type house struct {
 	store    storage.Store
 	judge    *pdf.Pool
 	pipeline *pipeline.Pipeline
+	metrics  *prometheus.Registry
 	closers  []func() error
 }
 
@@ -149,7 +153,12 @@ func (a *app) openStore(ctx context.Context) (s storage.Store, spool string, err
 			return nil, "", fmt.Errorf("open the archive: %w", err)
 		}
 		spool = filepath.Join(a.data, "spool")
-		return d, spool, os.MkdirAll(spool, 0o700)
+		if err := os.MkdirAll(spool, 0o700); err != nil {
+			return nil, "", err
+		}
+		// What a process left that was killed on the way.
+		_, err = storage.SweepSpool(spool, a.now().AddDate(0, 0, -1))
+		return d, spool, err
 	}
 	return nil, "", usage("--store: must begin with disk: or s3://")
 }
@@ -187,7 +196,9 @@ func (a *app) open(ctx context.Context) (*house, error) {
 		return fail(err)
 	}
 	h.closers = append(h.closers, h.judge.Close)
+	h.metrics = prometheus.NewRegistry()
 	h.pipeline = pipeline.New(pipeline.Options{
+		Observe:  stageMetrics(h.metrics),
 		Store:    h.store,
 		Ledger:   h.ledger,
 		Judge:    h.judge,
@@ -209,4 +220,17 @@ func (h *house) work(ctx context.Context, workers int) error {
 		workers = 2 * runtime.NumCPU()
 	}
 	return h.ledger.Work(ctx, ledger.WorkOptions{Workers: workers}, h.pipeline.Process)
+}
+
+// stageMetrics counts and times every stage by how it ended.
+func stageMetrics(r *prometheus.Registry) func(string, pipeline.Outcome, time.Duration) {
+	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "sohoa_stage_seconds",
+		Help:    "Time a document spent in a stage of the pipeline, by how the stage ended.",
+		Buckets: []float64{.001, .003, .01, .03, .1, .3, 1, 3, 10, 30},
+	}, []string{"stage", "outcome"})
+	r.MustRegister(seconds)
+	return func(stage string, outcome pipeline.Outcome, d time.Duration) {
+		seconds.WithLabelValues(stage, string(outcome)).Observe(d.Seconds())
+	}
 }

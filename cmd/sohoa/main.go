@@ -105,7 +105,7 @@ sohoa.yaml; the command line wins, then the environment.`,
 		newReportCommand(a), newListCommand(a),
 		newCloseCommand(a), newTargetCommand(a),
 		newInspectCommand(a), newNormaliseCommand(a),
-		newVerifyCommand(a), newRebuildCommand(a),
+		newVerifyCommand(a), newRebuildCommand(a), newCopyCommand(a),
 		newTokenCommand(a), newUserCommand(a), newMigrateCommand(a),
 		newPDFChildCommand(a), newDemoCommand(a),
 	)

@@ -29,6 +29,8 @@ interrupted; then it takes nothing new, finishes what runs, and ends with 0.`,
 	}
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "address to answer on")
 	cmd.Flags().IntVar(&workers, "workers", 0, "documents worked on at once (default: twice the cores)")
+	cmd.Flags().BoolVar(&a.secureCookies, "secure-cookies", false, "the pages are reached over TLS only")
+	cmd.Flags().BoolVar(&a.behindProxy, "behind-proxy", false, "believe X-Forwarded-For, which a proxy sets")
 	return cmd
 }
 

@@ -2,12 +2,14 @@ package main
 
 import (
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
 	"sohoa/pipeline"
+	"sohoa/storage/ledger"
 	"sohoa/tally"
 )
 
@@ -30,7 +32,7 @@ Exit 0 when all fits, 4 when anything differs.`,
 				return err
 			}
 			defer h.Close()
-			n := 0
+			n, head := 0, ""
 			err = a.write(out, func(w io.Writer) error {
 				report := csv.NewWriter(w)
 				found := func(row ...string) {
@@ -51,6 +53,12 @@ Exit 0 when all fits, 4 when anything differs.`,
 				if err != nil {
 					return err
 				}
+				var broken error
+				if _, head, broken = h.ledger.CheckAudit(cmd.Context()); errors.Is(broken, ledger.ErrAudit) {
+					found("audit", "", "", broken.Error())
+				} else if broken != nil {
+					return broken
+				}
 				report.Flush()
 				return report.Error()
 			})
@@ -60,7 +68,11 @@ Exit 0 when all fits, 4 when anything differs.`,
 			if n > 0 {
 				return &exitError{exitDifference, fmt.Errorf("%d differences", n)}
 			}
-			fmt.Fprintln(a.stderr, "sohoa: archive, ledger and tallies agree")
+			fmt.Fprintln(a.stderr, "sohoa: archive, ledger, tallies and audit log agree")
+			if head != "" {
+				// Kept elsewhere, it shows later that nothing was cut off the end.
+				fmt.Fprintln(a.stderr, "sohoa: head of the audit log", head)
+			}
 			return nil
 		},
 	}
