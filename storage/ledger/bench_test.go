@@ -30,9 +30,6 @@ const (
 	benchDays  = 1826
 )
 
-// benchNow is after the five years.
-var benchNow = dossier.Date(20250101)
-
 func benchUnit(n int) dossier.UnitCode { return dossier.UnitCode(fmt.Sprintf("H51.%03d", n)) }
 
 func benchRegister() []dossier.Unit {

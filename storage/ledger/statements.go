@@ -3,6 +3,8 @@ package ledger
 import (
 	"context"
 	"database/sql/driver"
+	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -62,7 +64,7 @@ func (c *cachingConn) take(ctx context.Context, query string) (sqliteStmt, error
 	if strings.Contains(query, ";") || len(query) > 1<<16 {
 		return nil, nil
 	}
-	st, err := c.sqliteConn.PrepareContext(ctx, query)
+	st, err := c.sqliteConn.PrepareContext(ctx, unnamed(query))
 	if err != nil {
 		return nil, err
 	}
@@ -178,4 +180,21 @@ func (r *cachingRows) Close() error {
 	}
 	r.st = nil
 	return err
+}
+
+var numbered = regexp.MustCompile(`\$[0-9]+`)
+
+// unnamed writes $1, $2, $3 as ?, ?, ? where they come in that order, once each:
+// the driver looks up every named parameter by its name at every call.
+func unnamed(query string) string {
+	if strings.ContainsRune(query, '?') {
+		return query
+	}
+	next := 0
+	for _, p := range numbered.FindAllString(query, -1) {
+		if next++; p != "$"+strconv.Itoa(next) {
+			return query
+		}
+	}
+	return numbered.ReplaceAllLiteralString(query, "?")
 }
