@@ -386,7 +386,7 @@ func BenchmarkRegister(b *testing.B) {
 		name    string
 		writers int
 		fresh   bool
-	}{{"new-1-writer", 1, true}, {"new-8-writers", 8, true}, {"changed-1-writer", 1, false}, {"changed-8-writers", 8, false}} {
+	}{{"new-1-writer", 1, true}, {"new-8-writers", 8, true}, {"new-in-order-1-writer", 1, true}, {"changed-1-writer", 1, false}, {"changed-8-writers", 8, false}} {
 		b.Run(c.name, func(b *testing.B) {
 			bench(b, c.name, func(b *testing.B, l *Ledger, _ int) {
 				var n atomic.Int64
@@ -399,9 +399,16 @@ func BenchmarkRegister(b *testing.B) {
 							for i := range rows {
 								rows[i] = benchDossier(r, r.IntN(benchDays)).Registered
 								rows[i].SyncedAt = time.Unix(r.Int64N(1<<30), 0)
-								if c.fresh { // as a province's export has them: recent, of all units
+								if c.fresh { // recent, of all units
 									rows[i] = benchDossier(r, benchDays-1-r.IntN(30)).Registered
-									rows[i].Code = dossier.Code(fmt.Sprintf("%s-9%09d", rows[i].Code[:len(rows[i].Code)-7], serial.Add(1)))
+									n := serial.Add(1)
+									if strings.Contains(c.name, "in-order") { // sorted by unit and day, 16 a day
+										day := dossier.Date(20241201).AddDays(int(n / 16 % 30))
+										rows[i].Unit = benchUnit(1 + int(n/480)%(benchUnits-1))
+										rows[i].ReceivedAt, rows[i].ResolvedAt = day.Time().Add(time.Hour), day.Time().Add(2*time.Hour)
+										rows[i].Code = dossier.Code(fmt.Sprintf("%s-%06d-000001", rows[i].Unit, int(day)%1000000))
+									}
+									rows[i].Code = dossier.Code(fmt.Sprintf("%s-9%09d", rows[i].Code[:len(rows[i].Code)-7], n))
 								}
 							}
 							o, err := l.ImportDossiers(b.Context(), rows)
