@@ -143,7 +143,7 @@ var flagTexts = map[Flag]Text{
 	UnembeddedFonts:     {"Tệp dùng phông chữ không nhúng kèm. Nếu được, hãy xuất lại PDF có nhúng phông.", "The file uses fonts that are not embedded. If you can, export the PDF again with its fonts."},
 	ChangedAfterSigning: {"Tệp bị thay đổi sau khi ký. Hãy lấy lại bản gốc đã ký.", "The file was changed after it was signed. Get the signed original again."},
 	SignatureDoubtful:   {"Chữ ký số trên giấy tờ không xác minh được. Hãy hỏi lại người nộp.", "The signature on the paper cannot be verified. Ask the applicant."},
-	ActiveContentFound:  {"Tệp chứa nội dung chạy được; tệp được giữ nguyên vì đã ký số.", "The file contains active content; it is kept as it is because it is signed."},
+	ActiveContentFound:  {"Tệp gốc chứa nội dung chạy được; tệp gốc được giữ nguyên, đừng mở bằng chương trình cho chạy mã lệnh.", "The original contains active content and is kept as it is; do not open it with a program that runs scripts."},
 	ActiveContentGone:   {"Nội dung chạy được đã bị loại khỏi bản lưu trữ.", "Active content was left out of the archive copy."},
 	ReadBySecondReader:  {"Tệp có lỗi nhỏ về cấu trúc nhưng vẫn đọc được.", "The file has small structural faults but can be read."},
 	NotConvertible:      {"Chưa chuyển được sang PDF/A mà vẫn giữ nguyên hình; tệp gốc được lưu.", "The file cannot become PDF/A without changing what is shown; the original is kept."},

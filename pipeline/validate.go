@@ -21,6 +21,7 @@ func (r *run) validate(scan Scan) (Document, error) {
 		Kind:       scan.Slip.Kind,
 		Profile:    r.p.Profile(dossier.DateOf(scan.ReceivedAt)),
 		DefaultDPI: r.p.DPI,
+		At:         scan.ReceivedAt, // certificates are judged by this instant, whenever the work is done
 	})
 	return Document{scan, verdict}, err
 }

@@ -50,7 +50,7 @@ writes nothing. Exit 0 when every file is good, 3 when some are rejected.`,
 					return usage("--profile: there is no profile %q", profile)
 				}
 			}
-			q := pdf.Question{Kind: dossier.Kind(kind), Profile: p, Thorough: thorough, DefaultDPI: a.dpi}
+			q := pdf.Question{Kind: dossier.Kind(kind), Profile: p, Thorough: thorough, DefaultDPI: a.dpi, At: a.now()}
 			return a.inspect(cmd.Context(), args, q, asJSON)
 		},
 	}

@@ -28,15 +28,14 @@ import (
 // desk is a door in memory with the ways of the real one, and with moods: it
 // may be busy, lose its answer after the document was taken in, or be away.
 type desk struct {
-	mu       sync.Mutex
-	by       map[string]*dossier.Standing // the same bytes for the same paper
-	ids      map[string]*dossier.Standing
-	papers   map[string]dossier.Digest
-	order    []string // file names as they came in
-	reads    int      // documents read to their end
-	mood     func(n int) error
-	calls    int
-	verdicts func(body []byte) dossier.Standing
+	mu     sync.Mutex
+	by     map[string]*dossier.Standing // the same bytes for the same paper
+	ids    map[string]*dossier.Standing
+	papers map[string]dossier.Digest
+	order  []string // file names as they came in
+	reads  int      // documents read to their end
+	mood   func(n int) error
+	calls  int
 }
 
 func newDesk() *desk {

@@ -7,11 +7,10 @@ import (
 
 // faxParams are the parameters of a CCITTFaxDecode filter.
 type faxParams struct {
-	k          int // <0: group 4; 0: group 3, one-dimensional; >0: mixed
-	columns    int
-	rows       int // promised; 0: not known
-	byteAlign  bool
-	blackIsOne bool
+	k         int // <0: group 4; 0: group 3, one-dimensional; >0: mixed
+	columns   int
+	rows      int // promised; 0: not known
+	byteAlign bool
 }
 
 // readFax decodes a black-and-white image row by row and hands each row to row as

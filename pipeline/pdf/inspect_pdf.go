@@ -441,7 +441,7 @@ func (d *document) signatures(ctx context.Context, q wireQuestion, v *dossier.Ve
 	if !rep.Signed {
 		return nil
 	}
-	if q.Kind != dossier.Component && (rep.Broken || rep.Changed) {
+	if q.Kind != dossier.Component && (rep.Broken || rep.Changed && !rep.Resigned) {
 		vi, en := "", ""
 		if rep.Changed {
 			vi, en = "tệp bị thay đổi sau khi ký", "changed after it was signed"
@@ -451,7 +451,7 @@ func (d *document) signatures(ctx context.Context, q wireQuestion, v *dossier.Ve
 	if rep.Changed {
 		v.Findings = append(v.Findings, dossier.Finding{Flag: dossier.ChangedAfterSigning})
 	}
-	if rep.Broken || d.setup.TrustDir != "" && !rep.Legal && !rep.Changed {
+	if rep.Broken || !rep.Legal && !rep.Changed {
 		v.Findings = append(v.Findings, dossier.Finding{Flag: dossier.SignatureDoubtful})
 	}
 	return nil

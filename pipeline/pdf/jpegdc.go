@@ -75,15 +75,14 @@ func (d *jpegDC) thumb() *thumb {
 }
 
 type jpegComponent struct {
-	id, h, v, tq  int
-	blocksX       int // of the component alone, for scans of it alone
-	blocksY       int
-	stride        int // blocks a row with the padding of whole MCUs
-	dc            []int16
-	q             int // quantiser of the mean
-	pred          int
-	dcTab, acTab  *huffman
-	seenFirstScan bool
+	id, h, v, tq int
+	blocksX      int // of the component alone, for scans of it alone
+	blocksY      int
+	stride       int // blocks a row with the padding of whole MCUs
+	dc           []int16
+	q            int // quantiser of the mean
+	pred         int
+	dcTab, acTab *huffman
 }
 
 type jpegDC struct {

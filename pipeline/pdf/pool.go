@@ -284,7 +284,7 @@ func (s *Session) Inspect(ctx context.Context, q Question) (dossier.Verdict, err
 }
 
 func (q Question) wire() wireQuestion {
-	return wireQuestion{Kind: q.Kind, Profile: q.Profile, Thorough: q.Thorough, DefaultDPI: q.DefaultDPI, At: q.At}
+	return wireQuestion(q)
 }
 
 // Normalise writes the archival copy to the file out, which it creates or

@@ -35,9 +35,6 @@ type secondReader struct {
 	doc  references.FPDF_DOCUMENT
 }
 
-// errNoPages: PDFium opens it, and finds nothing in it.
-var errNoPages = errors.New("no pages")
-
 // startSecond starts PDFium. No document has a part in that: the error is ours.
 func startSecond(ctx context.Context, s setup) (*secondReader, error) {
 	conf := wazero.NewRuntimeConfig().

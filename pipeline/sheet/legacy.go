@@ -16,7 +16,7 @@ import (
 // no capital letters with tone marks: there were fonts for those, in which the
 // small letters look like capitals.
 var tcvn3 = [...]rune{
-	0xA1 - 0xA1: 'Ă', 'Â', 'Ê', 'Ô', 'Ơ', 'Ư', 'Đ', 'ă', 'â', 'ê', 'ô', 'ơ', 'ư', 'đ',
+	'Ă', 'Â', 'Ê', 'Ô', 'Ơ', 'Ư', 'Đ', 'ă', 'â', 'ê', 'ô', 'ơ', 'ư', 'đ',
 	0xB5 - 0xA1: 'à', 'ả', 'ã', 'á', 'ạ',
 	0xBB - 0xA1: 'ằ', 'ẳ', 'ẵ', 'ắ',
 	0xC6 - 0xA1: 'ặ', 'ầ', 'ẩ', 'ẫ', 'ấ', 'ậ', 'è',

@@ -216,7 +216,7 @@ func checkBucket(b string) error {
 		ok = ok && (c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '.')
 	}
 	if !ok {
-		return fmt.Errorf("not a store's address: a bucket's name has 3 to 63 of a-z, 0-9, - and .")
+		return fmt.Errorf("not a store's address: a bucket's name has 3 to 63 characters of a-z, 0-9, dot and dash")
 	}
 	return nil
 }

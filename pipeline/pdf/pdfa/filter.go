@@ -213,15 +213,6 @@ func intParm(d document, p dict, key name, def int) (int, error) {
 	return def, nil
 }
 
-func boolParm(d document, p dict, key name) (bool, error) {
-	o, err := d.resolve(p[key])
-	if err != nil {
-		return false, err
-	}
-	b, _ := o.(bool)
-	return b, nil
-}
-
 // maxRow bounds a row of samples, which is held in memory.
 const maxRow = 16 << 20
 

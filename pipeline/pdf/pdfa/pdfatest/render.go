@@ -99,7 +99,10 @@ func (r *Renderer) page(q *requests.RenderPageInDPI) (*image.RGBA, error) {
 		return nil, err
 	}
 	defer res.Cleanup()
-	src := res.Result.Image
+	src, ok := res.Result.RenderedImage.(*image.RGBA)
+	if !ok {
+		return nil, fmt.Errorf("the page was drawn as %T", res.Result.RenderedImage)
+	}
 	out := image.NewRGBA(src.Bounds())
 	copy(out.Pix, src.Pix)
 	return out, nil
