@@ -465,6 +465,26 @@ func TestFigures(t *testing.T) {
 		}
 	}
 
+	// Narrowed to a channel or a procedure: a third each.
+	for _, narrow := range []string{"channel=2", "procedure=1.000001"} {
+		var l struct {
+			Total *int
+			Items []struct {
+				Channel   int
+				Procedure string
+			}
+		}
+		h.get("/api/v1/list?unit=H51.10&period=2024-08&indicator=4.2&side=all&"+narrow, token).json(t, &l)
+		if len(l.Items) != 3 || l.Total != nil {
+			t.Errorf("%s: %d dossiers, want 3 and no total (%v)", narrow, len(l.Items), l.Total)
+		}
+		for _, it := range l.Items {
+			if it.Channel != 2 || it.Procedure != "1.000001" {
+				t.Errorf("%s: %+v", narrow, it)
+			}
+		}
+	}
+
 	// An account of a unit that has ended has what the unit had, under the
 	// structure of its days, and does not get its successor's.
 	ended := h.token(dossier.Manager, "H51.10.09")

@@ -19,7 +19,9 @@ type ListQuery struct {
 	Side      tally.Side
 	Units     []dossier.UnitCode // those that have the dossiers
 	Period    dossier.Period
-	After     string // Next of the page before; empty: from the start
+	Procedure dossier.ProcedureCode // empty: any
+	Channel   dossier.Channel       // 0: any
+	After     string                // Next of the page before; empty: from the start
 	Limit     int
 }
 
@@ -166,6 +168,8 @@ type listInput struct {
 	FiguresInput
 	Indicator string `query:"indicator" required:"true" doc:"id of the indicator, such as 4.2"`
 	Side      string `query:"side" enum:"counted,missing,all" default:"missing"`
+	Procedure string `query:"procedure" doc:"only this procedure; the national code finds its local forms too"`
+	Channel   int    `query:"channel" minimum:"0" maximum:"3" doc:"only this channel: 1 direct, 2 online, 3 postal"`
 	After     string `query:"after" doc:"next of the page before"`
 	Limit     int    `query:"limit" minimum:"1" maximum:"500" default:"100"`
 }
@@ -196,7 +200,7 @@ type ListBody struct {
 	Unit      dossier.UnitCode `json:"unit"`
 	From      dossier.Date     `json:"from,omitzero"`
 	To        dossier.Date     `json:"to,omitzero"`
-	Total     int64            `json:"total" doc:"over all pages"`
+	Total     *int64           `json:"total,omitempty" doc:"over all pages; not said where procedure or channel narrow the list"`
 	Items     []ListItem       `json:"items"`
 	Next      string           `json:"next,omitempty" doc:"give it as after for the next page"`
 }
@@ -245,8 +249,8 @@ func (s *server) list(ctx context.Context, in listInput) (list, error) {
 	for _, c := range cells {
 		l.total += l.side.Of(c)
 	}
-	l.page, err = s.Lister.List(ctx, ListQuery{Indicator: l.indicator, Side: l.side, Units: units,
-		Period: q.Period, After: in.After, Limit: in.Limit})
+	l.page, err = s.Lister.List(ctx, ListQuery{Indicator: l.indicator, Side: l.side, Units: units, Period: q.Period,
+		Procedure: dossier.ProcedureCode(in.Procedure), Channel: dossier.Channel(in.Channel), After: in.After, Limit: in.Limit})
 	if errors.Is(err, ErrCursor) {
 		return l, badValue("after")
 	}
@@ -259,8 +263,11 @@ func (s *server) getList(ctx context.Context, in *listInput) (*listOutput, error
 		return nil, err
 	}
 	out := &listOutput{CacheControl: "no-store", Body: ListBody{Formula: l.Version, Indicator: l.indicator.ID, Side: l.side,
-		Unit: l.Unit, From: l.Period.From, To: l.Period.To, Total: l.total, Next: l.page.Next,
+		Unit: l.Unit, From: l.Period.From, To: l.Period.To, Next: l.page.Next,
 		Items: make([]ListItem, 0, len(l.page.Items))}}
+	if in.Procedure == "" && in.Channel == 0 {
+		out.Body.Total = &l.total
+	}
 	for _, d := range l.page.Items {
 		it := ListItem{Code: d.Code, Unit: d.Unit, Procedure: d.Procedure, Channel: d.Channel, Status: d.Status,
 			ReceivedOn: dossier.DateOf(d.ReceivedAt), ResolvedOn: dossier.DateOf(d.ResolvedAt)}

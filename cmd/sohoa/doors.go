@@ -66,7 +66,7 @@ type lister struct{ l *ledger.Ledger }
 
 func (l lister) List(ctx context.Context, q web.ListQuery) (web.ListPage, error) {
 	page, err := l.l.List(ctx, ledger.ListQuery{Indicator: q.Indicator.ID, Version: q.Indicator.Version, Side: q.Side,
-		Units: q.Units, Period: q.Period, After: ledger.Cursor(q.After), Limit: q.Limit})
+		Units: q.Units, Period: q.Period, Procedure: q.Procedure, Channel: q.Channel, After: ledger.Cursor(q.After), Limit: q.Limit})
 	if errors.Is(err, ledger.ErrQuery) {
 		err = web.ErrCursor
 	}
