@@ -8,8 +8,11 @@ if ! [ -x "$bin/gotestsum-$version" ]; then
   GOBIN=$bin GOFLAGS= go install "gotest.tools/gotestsum@$version"
   mv "$bin/gotestsum" "$bin/gotestsum-$version"
 fi
-json=$(mktemp)
-trap 'rm -f "$json"' EXIT
+if [ -z "${SOHOA_TEST_JSON:-}" ]; then
+  SOHOA_TEST_JSON=$(mktemp)
+  trap 'rm -f "$SOHOA_TEST_JSON"' EXIT
+fi
+json=$SOHOA_TEST_JSON
 "$bin/gotestsum-$version" --format pkgname --jsonfile "$json" -- -timeout 25m "${@:-./...}"
 if [ "${SOHOA_TEST_REQUIRE:-}" = all ] && grep -q '"Action":"skip","Package":"[^"]*","Test"' "$json"; then
   echo "error: tests were skipped although SOHOA_TEST_REQUIRE=all" >&2

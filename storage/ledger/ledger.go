@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"net/url"
 	"strings"
 	"sync"
@@ -250,6 +251,10 @@ func (t *tx) forShare() string {
 	return ""
 }
 
+// mostTries bounds how often a transaction is tried again at once; what still
+// fails is a fault, and its job is tried again later.
+const mostTries = 20
+
 // update runs f in a write transaction and commits it. Where the database says
 // that nothing happened and trying again is right, or f found a series that has
 // no columns yet, it does so.
@@ -264,14 +269,17 @@ func (l *Ledger) update(ctx context.Context, f func(ctx context.Context, t *tx) 
 		switch {
 		case errors.As(err, &unknown):
 			err = l.addSeries(ctx, unknown)
-		case err == nil || !passing(err) || try == 4:
+		case err == nil || !passing(err):
 			return err
 		}
-		if err != nil && !passing(err) || try == 4 {
+		if err != nil && !passing(err) || try == mostTries {
 			return err
 		}
-		if err := ctx.Err(); err != nil {
-			return err
+		// Several writers that race for the same rows come apart by chance.
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(rand.N(time.Duration(try+1) * 2 * time.Millisecond)):
 		}
 	}
 }
