@@ -2,7 +2,7 @@
 # Long runs that have no place in CI: more histories, more kills, a longer outage.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
-export SOHOA_HISTORIES=${SOHOA_HISTORIES:-100000} SOHOA_OUTAGE=${SOHOA_OUTAGE:-60s}
+export SOHOA_HISTORIES=${SOHOA_HISTORIES:-100000} SOHOA_LEDGER_HISTORIES=${SOHOA_LEDGER_HISTORIES:-20000} SOHOA_OUTAGE=${SOHOA_OUTAGE:-60s}
 export SOHOA_TEST_BACKFILL_ROWS=${SOHOA_TEST_BACKFILL_ROWS:-20000} SOHOA_TEST_RECEIPTS=${SOHOA_TEST_RECEIPTS:-200}
 go test -count=1 -timeout 6h -v -run 'Histories|Naive' ./tally ./storage/ledger
 go test -count=1 -timeout 6h -v -run 'Fault|Outage|Proxy' ./storage/...

@@ -21,9 +21,9 @@ import (
 )
 
 // histories is how many random histories a test lives through on an engine;
-// SOHOA_HISTORIES sets it.
+// SOHOA_LEDGER_HISTORIES sets it.
 func histories(t testing.TB, normally int) int {
-	v := os.Getenv("SOHOA_HISTORIES")
+	v := os.Getenv("SOHOA_LEDGER_HISTORIES")
 	if v == "" {
 		return normally
 	}
