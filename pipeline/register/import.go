@@ -1,6 +1,7 @@
 package register
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,28 +61,28 @@ func Import(ctx context.Context, l Ledger, kind Kind, s *sheet.Sheet, o Options)
 	switch kind {
 	case Units:
 		lines, unknown, e := ReadUnits(s, o.Mapping)
-		err = run(im, lines, unknown, e, nil,
+		err = run(im, lines, unknown, e, nil, nil,
 			func(lines []Line[dossier.Unit]) error { return importUnits(im, l, s.Name(), lines) }, maxUnits)
 	case Procedures:
 		lines, unknown, e := ReadProcedures(s, o.Mapping)
-		err = run(im, lines, unknown, e, func(p dossier.Procedure) string { return string(p.Code) },
+		err = run(im, lines, unknown, e, func(p dossier.Procedure) string { return string(p.Code) }, nil,
 			into(im, s.Name(), l.ImportProcedures), BatchSize)
 	case Dossiers:
 		lines, unknown, e := ReadDossiers(s, o.Mapping)
-		err = run(im, lines, unknown, e, func(d dossier.Registered) string { return string(d.Code) },
+		err = run(im, lines, unknown, e, func(d dossier.Registered) string { return string(d.Code) }, byUnitAndDay,
 			into(im, s.Name(), l.ImportDossiers), BatchSize)
 	case Results:
 		lines, unknown, e := ReadResults(s, o.Mapping)
-		err = run(im, lines, unknown, e, func(r dossier.Result) string { return string(r.Unit) + "\x00" + r.Number },
+		err = run(im, lines, unknown, e, func(r dossier.Result) string { return string(r.Unit) + "\x00" + r.Number }, byUnitAndNumber,
 			into(im, s.Name(), l.ImportResults), BatchSize)
 	case Portal:
 		lines, unknown, e := ReadPortal(s, o.Mapping)
 		err = run(im, lines, unknown, e, func(f dossier.PortalFigure) string {
 			return f.Period + "\x00" + string(f.Unit) + "\x00" + f.Indicator
-		}, into(im, s.Name(), l.ImportPortal), BatchSize)
+		}, nil, into(im, s.Name(), l.ImportPortal), BatchSize)
 	case Indicators:
 		lines, unknown, e := ReadIndicators(s, o.Mapping)
-		err = run(im, lines, unknown, e, func(v dossier.IndicatorValue) string { return v.Period + "\x00" + strconv.Itoa(v.Row) },
+		err = run(im, lines, unknown, e, func(v dossier.IndicatorValue) string { return v.Period + "\x00" + strconv.Itoa(v.Row) }, nil,
 			func(lines []Line[dossier.IndicatorValue]) error { return importIndicators(im, l, lines) }, BatchSize)
 	default:
 		return im.sum, nil, fmt.Errorf("register: no such register: %q", kind)
@@ -129,8 +130,14 @@ func RowErrors(err error) (bad []*dossier.RowError, rest error) {
 	return nil, err
 }
 
-// run reads the lines and hands them on in batches.
-func run[T any](im *importer, lines Lines[T], unknown []*dossier.RowError, header error, key func(T) string, put func([]Line[T]) error, size int) error {
+// window is how many rows are read ahead and put in order before they are cut
+// into batches: a file in no order touches as few pages and counters a batch as
+// one that is sorted. About 20 MiB at the most.
+const window = 32_768
+
+// run reads the lines and hands them on in batches, a window of them at a time
+// in the given order; nil leaves them as they stand in the file.
+func run[T any](im *importer, lines Lines[T], unknown []*dossier.RowError, header error, key func(T) string, order func(a, b T) int, put func([]Line[T]) error, size int) error {
 	if header != nil {
 		return im.headerErrors(header)
 	}
@@ -141,25 +148,38 @@ func run[T any](im *importer, lines Lines[T], unknown []*dossier.RowError, heade
 	if err != nil {
 		return im.headerErrors(err)
 	}
-	batch := make([]Line[T], 0, min(size, BatchSize))
-	badRow := 0
+	ahead := size
+	if order != nil {
+		ahead = max(size, window)
+	}
+	var held []Line[T]
+	badRow, told := 0, len(im.errs)
 	flush := func() error {
-		if len(batch) == 0 {
-			return nil
+		if order != nil {
+			slices.SortStableFunc(held, func(a, b Line[T]) int { return order(a.Value, b.Value) })
 		}
-		if err := im.ctx.Err(); err != nil {
-			return err
+		for batch := range slices.Chunk(held, size) {
+			if err := im.ctx.Err(); err != nil {
+				return err
+			}
+			if err := put(batch); err != nil {
+				return err
+			}
+			if im.progress != nil {
+				im.progress(im.sum.New + im.sum.Changed + im.sum.Same + im.sum.Repeated + im.sum.Bad)
+			}
 		}
-		if err := put(batch); err != nil {
-			return err
-		}
-		if im.progress != nil {
-			im.progress(im.sum.Rows)
-		}
-		batch = batch[:0]
+		clear(held)
+		held = held[:0]
+		// What the ledger refused comes in the order of the batches.
+		slices.SortStableFunc(im.errs[told:], func(a, b dossier.RowError) int { return cmp.Compare(a.Row, b.Row) })
+		told = len(im.errs)
 		return nil
 	}
 	for line, err := range lines {
+		if im.ctx.Err() != nil {
+			return im.ctx.Err()
+		}
 		var bad *dossier.RowError
 		switch {
 		case errors.As(err, &bad) && bad.Row > 0:
@@ -180,13 +200,22 @@ func run[T any](im *importer, lines Lines[T], unknown []*dossier.RowError, heade
 				continue
 			}
 		}
-		if batch = append(batch, line); len(batch) == size {
+		if held = append(held, line); len(held) == ahead {
 			if err := flush(); err != nil {
 				return err
 			}
 		}
 	}
 	return flush()
+}
+
+// byUnitAndDay is the order in which the ledger keeps dossiers.
+func byUnitAndDay(a, b dossier.Registered) int {
+	return cmp.Or(cmp.Compare(a.Unit, b.Unit), a.ReceivedAt.Compare(b.ReceivedAt), cmp.Compare(a.Code, b.Code))
+}
+
+func byUnitAndNumber(a, b dossier.Result) int {
+	return cmp.Or(cmp.Compare(a.Unit, b.Unit), cmp.Compare(a.Number, b.Number))
 }
 
 // repeated returns, for the keys that more than one good row has, the last of

@@ -413,3 +413,82 @@ func all[T any](t *testing.T, s *sheet.Sheet, read func(*sheet.Sheet, sheet.Mapp
 	}
 	return out
 }
+
+// shelf is a book that remembers the order in which dossiers came.
+type shelf struct {
+	*book
+	came []dossier.Registered
+	at   []int // where each batch begins in came
+}
+
+func (s *shelf) ImportDossiers(ctx context.Context, rows []dossier.Registered) (dossier.ImportOutcome, error) {
+	s.at = append(s.at, len(s.came))
+	s.came = append(s.came, rows...)
+	return s.book.ImportDossiers(ctx, rows)
+}
+
+// A file in no order goes in window by window in the ledger's order; refusals,
+// also the ledger's, name their rows in the order of the file.
+func TestImportOrders(t *testing.T) {
+	const n = 2*window + 777
+	var text strings.Builder
+	text.WriteString(dossierHeader)
+	var refused []int
+	for i := range n {
+		unit, procedure := fmt.Sprintf("H51.%02d", i*7919%90), "1.004946"
+		switch {
+		case i%5003 == 0:
+			unit = "H99"
+			refused = append(refused, i+2)
+		case i%7001 == 1:
+			procedure = "nonsense"
+			refused = append(refused, i+2)
+		}
+		day := dossier.Date(20240101).AddDays(i * 31 % 366)
+		fmt.Fprintf(&text, "H51.04-240830-%06d,%s,%s,2,%sT08:00:00+07:00,received,,\n", i, unit, procedure, day)
+	}
+	// In the first window and again in the last: the later row counts.
+	fmt.Fprintf(&text, "H51.04-240830-000002,H51.04,1.004946,3,2024-08-30T08:00:00+07:00,received,,\n")
+
+	s := &shelf{book: newBook()}
+	progress := []int{0}
+	sum, bad, err := Import(t.Context(), s, Dossiers, open(t, text.String()), Options{Progress: func(rows int) { progress = append(progress, rows) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (Summary{Dossiers, n + 1, n - len(refused), 0, 0, 1, len(refused)}); sum != want {
+		t.Errorf("got %+v, want %+v", sum, want)
+	}
+	var rows []int
+	for _, e := range bad {
+		rows = append(rows, e.Row)
+	}
+	if !slices.Equal(rows, refused) {
+		t.Errorf("refused rows %v, want %v", rows, refused)
+	}
+	if d := s.dossiers["H51.04-240830-000002"]; d.Channel != 3 {
+		t.Errorf("the later row did not count: %+v", d)
+	}
+	if !slices.IsSorted(progress) || progress[len(progress)-1] != n+1 {
+		t.Errorf("progress ends at %d", progress[len(progress)-1])
+	}
+	if !slices.IsSortedFunc(s.came[:window], byUnitAndDay) || slices.IsSortedFunc(s.came, byUnitAndDay) {
+		t.Error("the first window, and only a window, is in order")
+	}
+	if slices.Max(s.batches) > BatchSize || len(s.batches) > n/BatchSize+3 {
+		t.Errorf("%d batches of at most %d", len(s.batches), slices.Max(s.batches))
+	}
+
+	// Whoever stops it keeps the batches that went in.
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	s = &shelf{book: newBook()}
+	sum, _, err = Import(ctx, s, Dossiers, open(t, text.String()), Options{Progress: func(int) {
+		if len(s.at) == 3 {
+			stop()
+		}
+	}})
+	if !errors.Is(err, context.Canceled) || len(s.at) != 3 || sum.New == 0 || sum.New != len(s.dossiers) {
+		t.Errorf("%v after %d batches: %+v", err, len(s.at), sum)
+	}
+}
