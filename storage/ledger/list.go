@@ -139,7 +139,7 @@ func (l *Ledger) List(ctx context.Context, q ListQuery) (Page, error) {
 		return Page{}, nil
 	}
 
-	w := &listWalk{ind: ind, q: q, column: column, side: side, from: from, at: from, limit: limit}
+	w := &listWalk{ind: ind, q: q, column: column, side: side, from: from, at: from, limit: limit, lateral: l.pool != nil}
 	err = l.snapshot(ctx, func(ctx context.Context, r querier) error {
 		if l.pool != nil {
 			// PostgreSQL thinks the ranges are wide and would read all counters.
@@ -191,6 +191,7 @@ type listWalk struct {
 	first, last dossier.Date
 	from        listPlace
 	limit       int
+	lateral     bool // the database knows the word, and needs it
 
 	page   Page
 	at     listPlace // the last dossier that has been looked at
@@ -222,7 +223,11 @@ func (w *listWalk) down(ctx context.Context, r querier, rows []busyRow) (done bo
 		sum := int64(0)
 		var next []listRange
 		n := 0
-		for n < len(rows) && len(next) < most && sum <= int64(w.limit-len(w.page.Items)) {
+		many := most
+		if rows[0].period >= 1000000 {
+			many = mostDays
+		}
+		for n < len(rows) && len(next) < many && sum <= int64(w.limit-len(w.page.Items)) {
 			f := rows[n]
 			n++
 			lo, hi := f.period, f.period
@@ -258,8 +263,12 @@ func (w *listWalk) down(ctx context.Context, r querier, rows []busyRow) (done bo
 	return done, err
 }
 
-// most is how many ranges one query asks for.
-const most = 256
+// most is how many ranges of counters one query asks for, mostDays how many
+// days' dossiers: few, for a day may have thousands.
+const (
+	most     = 256
+	mostDays = 64
+)
 
 // within returns the rows of the ranges that are not zero.
 func (w *listWalk) within(ctx context.Context, r querier, ranges []listRange) ([]busyRow, error) {
@@ -309,12 +318,17 @@ func (w *listWalk) read(ctx context.Context, r querier, days []listRange) (done 
 		rows = append(rows, string(d.unit), d.from)
 	}
 	n := len(rows)
-	// CROSS JOIN keeps SQLite from walking all dossiers in the order of the list
-	// and looking each up among the days.
-	text := `SELECT ` + dossierColumns + ` FROM (` + valuesText(len(days), "TEXT", "BIGINT") + `) AS v
-		CROSS JOIN dossier WHERE unit = v.column1 AND ` + w.column + ` = v.column2
-		AND (unit, ` + w.column + `, code) > (` + placeholders(n+1, 3) + `)
-		ORDER BY unit, ` + w.column + `, code LIMIT ` + strconv.Itoa(readMost)
+	after := `(unit, ` + w.column + `, code) > (` + placeholders(n+1, 3) + `) ORDER BY unit, ` + w.column + `, code LIMIT ` + strconv.Itoa(readMost)
+	values := `(` + valuesText(len(days), "TEXT", "BIGINT") + `) AS v`
+	on := ` dossier WHERE unit = v.column1 AND ` + w.column + ` = v.column2 AND `
+	// Both databases would rather walk all dossiers in the order of the list and
+	// look each up among the days, as the matches seem many and the limit small.
+	// CROSS JOIN keeps SQLite from it; PostgreSQL, a limit within each day.
+	text := `SELECT ` + dossierColumns + ` FROM ` + values + ` CROSS JOIN` + on + after
+	if w.lateral {
+		text = `SELECT d.* FROM ` + values + ` CROSS JOIN LATERAL (SELECT ` + dossierColumns + ` FROM` + on + after + `) AS d
+			ORDER BY d.unit, v.column2, d.code LIMIT ` + strconv.Itoa(readMost)
+	}
 	for {
 		var got []*entry
 		if err := query(ctx, r, text, append(rows[:n:n], string(w.at.unit), int64(w.at.day), string(w.at.code)), func(rows *sql.Rows) error {
