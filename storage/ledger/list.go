@@ -139,7 +139,7 @@ func (l *Ledger) List(ctx context.Context, q ListQuery) (Page, error) {
 		return Page{}, nil
 	}
 
-	w := &listWalk{ind: ind, q: q, column: column, side: side, from: from, at: from, limit: limit, lateral: l.pool != nil}
+	w := &listWalk{ind: ind, q: q, column: column, side: side, from: from, at: from, limit: limit, postgres: l.pool != nil}
 	err = l.snapshot(ctx, func(ctx context.Context, r querier) error {
 		if l.pool != nil {
 			// PostgreSQL thinks the ranges are wide and would read all counters.
@@ -191,7 +191,7 @@ type listWalk struct {
 	first, last dossier.Date
 	from        listPlace
 	limit       int
-	lateral     bool // the database knows the word, and needs it
+	postgres    bool
 
 	page   Page
 	at     listPlace // the last dossier that has been looked at
@@ -272,14 +272,28 @@ const (
 
 // within returns the rows of the ranges that are not zero.
 func (w *listWalk) within(ctx context.Context, r querier, ranges []listRange) ([]busyRow, error) {
-	var args []any
+	values, args := w.table(ranges)
+	// CROSS JOIN keeps SQLite from another order of the two.
+	return busyRows(ctx, r, `SELECT c.unit, c.period, `+w.side+` FROM `+values+`
+		CROSS JOIN counter AS c WHERE c.unit = v.column1 AND c.period BETWEEN v.column2 AND v.column3 AND `+w.side+` > 0
+		ORDER BY c.unit, c.period`, args)
+}
+
+// table writes the ranges as a table v of three columns and returns them as
+// arguments. PostgreSQL plans a list of hundreds of values anew at every call,
+// for longer than it runs; arrays it takes as they come.
+func (w *listWalk) table(ranges []listRange) (text string, args []any) {
+	if w.postgres {
+		units, from, to := make([]string, len(ranges)), make([]int64, len(ranges)), make([]int64, len(ranges))
+		for i, c := range ranges {
+			units[i], from[i], to[i] = string(c.unit), c.from, c.to
+		}
+		return `unnest(CAST($1 AS TEXT[]), CAST($2 AS BIGINT[]), CAST($3 AS BIGINT[])) AS v (column1, column2, column3)`, []any{units, from, to}
+	}
 	for _, c := range ranges {
 		args = append(args, string(c.unit), c.from, c.to)
 	}
-	// CROSS JOIN keeps SQLite from another order of the two.
-	return busyRows(ctx, r, `SELECT c.unit, c.period, `+w.side+` FROM (`+valuesText(len(ranges), "TEXT", "BIGINT", "BIGINT")+`) AS v
-		CROSS JOIN counter AS c WHERE c.unit = v.column1 AND c.period BETWEEN v.column2 AND v.column3 AND `+w.side+` > 0
-		ORDER BY c.unit, c.period`, args)
+	return `(` + valuesText(len(ranges), "TEXT", "BIGINT", "BIGINT") + `) AS v`, args
 }
 
 // valuesText is n rows of parameters of those types, with the column names that
@@ -313,19 +327,15 @@ func valuesText(n int, types ...string) string {
 
 // read adds the dossiers of the days to the page; done says that it is full.
 func (w *listWalk) read(ctx context.Context, r querier, days []listRange) (done bool, err error) {
-	var rows []any
-	for _, d := range days {
-		rows = append(rows, string(d.unit), d.from)
-	}
+	values, rows := w.table(days)
 	n := len(rows)
 	after := `(unit, ` + w.column + `, code) > (` + placeholders(n+1, 3) + `) ORDER BY unit, ` + w.column + `, code LIMIT ` + strconv.Itoa(readMost)
-	values := `(` + valuesText(len(days), "TEXT", "BIGINT") + `) AS v`
 	on := ` dossier WHERE unit = v.column1 AND ` + w.column + ` = v.column2 AND `
 	// Both databases would rather walk all dossiers in the order of the list and
 	// look each up among the days, as the matches seem many and the limit small.
 	// CROSS JOIN keeps SQLite from it; PostgreSQL, a limit within each day.
 	text := `SELECT ` + dossierColumns + ` FROM ` + values + ` CROSS JOIN` + on + after
-	if w.lateral {
+	if w.postgres {
 		text = `SELECT d.* FROM ` + values + ` CROSS JOIN LATERAL (SELECT ` + dossierColumns + ` FROM` + on + after + `) AS d
 			ORDER BY d.unit, v.column2, d.code LIMIT ` + strconv.Itoa(readMost)
 	}

@@ -71,11 +71,13 @@ func (t *tx) bulk(ctx context.Context, head, tail string, rows [][]any) (int64, 
 	}
 	var sum int64
 	for len(rows) > 0 {
-		// Chunks of powers of two, for few different texts, below the limit of
-		// 65,535 parameters.
-		n := 1
-		for n*2 <= len(rows) && n*2*width < 32768 && n < 512 {
-			n *= 2
+		// A few rows, as a document's tallies are, in one go; more in chunks of powers
+		// of two, for few different texts, below the limit of 65,535 parameters.
+		n := len(rows)
+		if n > 8 {
+			for n = 8; n*2 <= len(rows) && n*2*width < 32768 && n < 512; {
+				n *= 2
+			}
 		}
 		var b strings.Builder
 		args := make([]any, 0, n*width)
