@@ -15,9 +15,11 @@ import (
 
 	"os"
 	"path/filepath"
+	"runtime/pprof"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -41,7 +43,19 @@ func main() {
 	rounds := flag.Int("rounds", 3, "rounds; the median is the figure")
 	clients := flag.Int("clients", 8, "senders at once")
 	sohoa := flag.String("sohoa", "bin/sohoa", "program whose memory is measured; empty: not measured")
+	profile := flag.String("cpuprofile", "", "file for a profile of the server's part")
 	flag.Parse()
+	if *profile != "" {
+		f, err := os.Create(*profile)
+		if err == nil {
+			err = pprof.StartCPUProfile(f)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		defer pprof.StopCPUProfile()
+	}
 	if err := run(*dir, *scan, *n, *rounds, *clients, *sohoa); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -62,11 +76,13 @@ func run(dir, scan string, n, rounds, clients int, sohoa string) error {
 	var plain, whole, ratio []float64
 	var mu sync.Mutex
 	spent := map[string]time.Duration{}
+	var used [2]time.Duration
 	for i := range rounds {
 		p, err := plainWrites(filepath.Join(work, fmt.Sprintf("plain-%d", i)), body, n, clients)
 		if err != nil {
 			return err
 		}
+		before := cpu()
 		w, err := mainJob(filepath.Join(work, fmt.Sprintf("whole-%d", i)), body, n, clients, func(stage string, _ pipeline.Outcome, d time.Duration) {
 			mu.Lock()
 			spent[stage] += d
@@ -76,16 +92,33 @@ func run(dir, scan string, n, rounds, clients int, sohoa string) error {
 			return err
 		}
 		fmt.Printf("round %d: plain durable write %.1f/s, received to settled %.1f/s, ratio %.2f\n", i+1, p, w, w/p)
+		after := cpu()
+		for i := range after {
+			used[i] += after[i] - before[i]
+		}
 		plain, whole, ratio = append(plain, p), append(whole, w), append(ratio, w/p)
 	}
 	fmt.Printf("median: plain %.1f/s, settled %.1f/s, ratio %.2f (to reach: 0.40)\n", median(plain), median(whole), median(ratio))
 	for _, stage := range []string{"receive", "open", "validate", "normalise", "store", "settle"} {
 		fmt.Printf("  %-10s %6.2f ms a document (waiting for disk and for each other included)\n", stage, spent[stage].Seconds()*1000/float64(n*rounds))
 	}
+	per := func(d time.Duration) float64 { return d.Seconds() * 1000 / float64(n*rounds) }
+	fmt.Printf("  processor  %6.2f ms a document in the server, %.2f ms in the children\n", per(used[0]), per(used[1]))
 	if sohoa == "" {
 		return nil
 	}
 	return memory(work, sohoa)
+}
+
+// cpu is the processor time of this process and of its children that ended.
+func cpu() (out [2]time.Duration) {
+	for i, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
+		var u syscall.Rusage
+		if err := syscall.Getrusage(who, &u); err == nil {
+			out[i] = time.Duration(u.Utime.Nano() + u.Stime.Nano())
+		}
+	}
+	return out
 }
 
 func median(v []float64) float64 {
