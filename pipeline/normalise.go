@@ -22,7 +22,13 @@ type Master struct {
 // value: it passes untouched and the original is the archive copy.
 func (r *run) normalise(doc Document) (Master, error) {
 	m := Master{Document: doc, conforms: dossier.AsOriginal}
-	if doc.decided() || doc.Verdict.Signed {
+	if doc.decided() {
+		return m, nil
+	}
+	// The judge is done with this document; the next need not wait while this one
+	// is stored and settled.
+	defer doc.session.Close()
+	if doc.Verdict.Signed {
 		return m, nil
 	}
 	out := filepath.Join(r.p.SpoolDir, "copy-"+doc.ID+".pdf")
