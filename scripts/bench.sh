@@ -12,5 +12,8 @@ echo "== object stores"
 go test -run '^$' -bench . -benchtime 2s ./storage ./storage/disk ./storage/s3
 echo "== figures"
 go test -run '^$' -bench . -benchtime 2s ./tally
+echo "== register import"
+go test -run '^$' -bench ImportSQLite -benchtime 1x ./pipeline/register
 echo "== ledger (SOHOA_BENCH_DOSSIERS=10000000 for ten million)"
-go test -run '^$' -bench . -benchtime 1x -timeout 3h ./storage/ledger
+go test -run '^$' -bench 'Report|ListPage' -benchtime 20x -timeout 3h ./storage/ledger
+go test -run '^$' -bench 'Tallies|Document|Register|Latency|Open|Recount' -benchtime 1x -timeout 3h ./storage/ledger
