@@ -147,13 +147,8 @@ func (a *app) runBackfill(ctx context.Context, h *house, s *sheet.Sheet, o backf
 	}
 	defer func() { err = errors.Join(err, journal.Close()) }()
 	o.Journal = journal
-	wctx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	working := make(chan error, 1)
-	go func() { working <- h.work(wctx, 0) }()
-	defer func() {
-		stop()
-		err = errors.Join(err, <-working)
-	}()
+	stop := h.workBeside(ctx)
+	defer func() { err = errors.Join(err, stop()) }()
 	return backfill.Run(ctx, s, backfill.Local{Pipeline: h.pipeline, Again: h.ledger.Replay}, o)
 }
 

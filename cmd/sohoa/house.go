@@ -234,3 +234,29 @@ func stageMetrics(r *prometheus.Registry) func(string, pipeline.Outcome, time.Du
 		seconds.WithLabelValues(stage, string(outcome)).Observe(d.Seconds())
 	}
 }
+
+// workBeside runs workers beside what the command does, also after ctx ended, so
+// that what was handed in gets its verdict. stop ends them and waits.
+func (h *house) workBeside(ctx context.Context) (stop func() error) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	working := make(chan error, 1)
+	go func() { working <- h.work(ctx, 0) }()
+	return func() error {
+		cancel()
+		return <-working
+	}
+}
+
+// knownUnit reads a unit code from the command line and sees that the register
+// has it.
+func (h *house) knownUnit(ctx context.Context, code string) (dossier.UnitCode, error) {
+	u, err := dossier.ParseUnitCode(code)
+	if err != nil {
+		return "", usage("--unit: %w", err)
+	}
+	known, err := h.ledger.KnownUnit(ctx, u)
+	if err == nil && !known {
+		err = usage("--unit %s: %w; import units first", u, dossier.ErrUnknownUnit)
+	}
+	return u, err
+}

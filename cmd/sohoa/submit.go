@@ -95,15 +95,12 @@ func (a *app) door(ctx context.Context, server, token string) (send sender, done
 	if err != nil {
 		return nil, nil, err
 	}
-	wctx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	working := make(chan error, 1)
-	go func() { working <- h.work(wctx, 0) }()
+	stop := h.workBeside(ctx)
 	send = func(ctx context.Context, slip dossier.Slip, file string) (verdict, error) {
 		return h.send(ctx, slip, file)
 	}
 	return send, func() error {
-		stop()
-		return errors.Join(<-working, h.Close())
+		return errors.Join(stop(), h.Close())
 	}, nil
 }
 

@@ -27,19 +27,14 @@ func newTokenCreateCommand(a *app) *cobra.Command {
 			if err != nil {
 				return usage("--role: %w", err)
 			}
-			u, err := dossier.ParseUnitCode(unit)
-			if err != nil {
-				return usage("--unit: %w", err)
-			}
 			h, err := a.openLedger(cmd.Context())
 			if err != nil {
 				return err
 			}
 			defer h.Close()
-			if known, err := h.ledger.KnownUnit(cmd.Context(), u); err != nil {
+			u, err := h.knownUnit(cmd.Context(), unit)
+			if err != nil {
 				return err
-			} else if !known {
-				return usage("--unit %s: %w; import units first", u, dossier.ErrUnknownUnit)
 			}
 			t := dossier.Token{Name: name, Role: r, Unit: u}
 			if days > 0 {

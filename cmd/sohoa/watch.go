@@ -57,12 +57,7 @@ func (a *app) watch(ctx context.Context, o hotfolder.Options) (err error) {
 		return err
 	}
 	defer folder.Close()
-	wctx, stop := context.WithCancel(context.WithoutCancel(ctx))
-	working := make(chan error, 1)
-	go func() { working <- h.work(wctx, 0) }()
-	defer func() {
-		stop()
-		err = errors.Join(err, <-working)
-	}()
+	stop := h.workBeside(ctx)
+	defer func() { err = errors.Join(err, stop()) }()
 	return folder.Watch(ctx)
 }
