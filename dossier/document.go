@@ -151,11 +151,3 @@ type Refusal struct {
 	ReceivedAt time.Time `json:"received_at"`
 	Tool       string    `json:"tool"`
 }
-
-// Event is one thing that happened to a document, in the terms of PREMIS.
-type Event struct {
-	Type   string    `json:"type"` // ingestion, validation, normalization, replication, replacement, deletion …
-	At     time.Time `json:"at"`
-	Agent  string    `json:"agent"`
-	Detail string    `json:"detail,omitempty"`
-}

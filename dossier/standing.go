@@ -21,8 +21,9 @@ type Standing struct {
 	Refusal *Refusal // when Refused
 	Fault   string   // when Faulted: for operators, free of personal data
 
-	ReplacedBy string // id of the better scan, when there is one
-	Deleted    bool   // deleted by order; a tombstone stands
+	ReplacedBy string     // id of the better scan, when there is one
+	Deleted    bool       // its file is gone: deleted by order, or what it reuses was
+	Tombstone  *Tombstone // when it was itself deleted by order; there is no Record or Refusal then
 }
 
 // Errors a door turns into an answer of its own. They are about what was asked,
@@ -32,6 +33,8 @@ var (
 	ErrPaperTaken      = errors.New("this paper of this dossier already has other bytes; say which document it replaces")
 	ErrUnknownDocument = errors.New("there is no such document")
 	ErrNotReplaceable  = errors.New("the document to replace is not in force or belongs to another dossier")
+	ErrUndecided       = errors.New("the document has no verdict yet")
+	ErrOrder           = errors.New("an order has a number and a reason, each one line of at most 500 characters")
 )
 
 // RowError is a bad row of a file that was handed in: its place and what to do.

@@ -40,8 +40,12 @@ func load() []errand {
 		{slip(dossier.Component, known, "GT01"), "accept/scan-a5-colour.pdf"},
 		{slip(dossier.ResultKind, known, ""), "accept/signed-rsa-pades.pdf"},
 		{slip(dossier.Component, "H51.11-240801-0004", ""), "reject/truncated/pdf-at-60-percent.pdf"},
+		{slip(dossier.Component, deletedDossier, ""), "accept/page.png"},
 	}
 }
+
+// deletedDossier is the dossier of the load whose document is deleted by order.
+const deletedDossier = dossier.Code("H51.11-240801-0003")
 
 // crashMain runs the load in a process of its own and dies by SIGKILL at the
 // planned point.
@@ -84,7 +88,7 @@ func runLoad(r *rig, files []string) error {
 		}
 		var st dossier.Standing
 		for try := 0; ; try++ {
-			if st, err = r.pipe.Receive(ctx, e.slip, bytes.NewReader(b), pipeline.ReceiveOptions{}); err == nil {
+			if st, err = r.handIn(ctx, e.slip, b); err == nil {
 				break
 			}
 			if try == 5 {
@@ -99,9 +103,30 @@ func runLoad(r *rig, files []string) error {
 		if st.State == dossier.Faulted {
 			return fmt.Errorf("%s: %s", e.name, st.Fault)
 		}
+		for try := 0; e.slip.Dossier == deletedDossier; try++ {
+			if _, err = r.pipe.Delete(ctx, st.Intake.ID, order); err == nil {
+				break
+			}
+			if try == 5 {
+				return fmt.Errorf("delete: %w", err)
+			}
+		}
 	}
 	stop()
 	return <-working
+}
+
+var order = dossier.Order{By: "account:1", Role: dossier.Officer, Number: "12/QĐ-UBND", Reason: "hết thời hạn lưu giữ"}
+
+// handIn sends a document, unless it is one that was to be deleted and is in the
+// house already: its bytes would be another document then.
+func (r *rig) handIn(ctx context.Context, s dossier.Slip, b []byte) (dossier.Standing, error) {
+	if s.Dossier == deletedDossier {
+		if there, err := r.ledger.Documents(ctx, s.Dossier); err != nil || len(there) > 0 {
+			return append(there, dossier.Standing{})[0], err
+		}
+	}
+	return r.pipe.Receive(ctx, s, bytes.NewReader(b), pipeline.ReceiveOptions{})
 }
 
 func loadFiles(t *testing.T) (files []string) {
@@ -163,8 +188,8 @@ func TestEveryWriteBrokenTwice(t *testing.T) {
 	want := undisturbed(t)
 	lost := errors.New("the answer was lost")
 	// Writes of the undisturbed run: an original and a last word for each
-	// document, and one archive copy.
-	const writes = 7
+	// document, two archive copies and a tombstone.
+	const writes = 11
 	for n := 1; n <= writes; n++ {
 		for _, applied := range []bool{false, true} {
 			t.Run(fmt.Sprintf("write %d/applied=%v", n, applied), func(t *testing.T) {

@@ -24,9 +24,11 @@ func Folder(in dossier.Intake) storage.Key {
 }
 
 const (
-	recordName  = "record.json"
-	refusalName = "rejected.json"
-	archiveName = "archive.pdf"
+	recordName    = "record.json"
+	refusalName   = "rejected.json"
+	tombstoneName = "tombstone.json"
+	archiveName   = "archive.pdf"
+	eventPrefix   = "event-" // event-0001.json, …: what happened after the verdict
 )
 
 func inFolder(folder storage.Key, name string) storage.Key { return folder + "/" + storage.Key(name) }

@@ -247,7 +247,7 @@ func (r *rig) picture() (string, error) {
 			return "", fmt.Errorf("the archive has a verdict the ledger does not know: %w", err)
 		}
 		if rec := st.Record; rec != nil && rec.Archive != nil {
-			if !copies[string(rec.Archive.SHA256)] {
+			if !copies[string(rec.Archive.SHA256)] && !st.Deleted {
 				return "", fmt.Errorf("document %s: the archive copy is not the one its record states", id)
 			}
 			rec.Archive.SHA256 = ""
@@ -256,7 +256,8 @@ func (r *rig) picture() (string, error) {
 			dossier.State
 			*dossier.Record
 			*dossier.Refusal
-		}{st.State, st.Record, st.Refusal})
+			Deleted bool
+		}{st.State, st.Record, st.Refusal, st.Deleted})
 		if err != nil {
 			return "", err
 		}

@@ -30,6 +30,10 @@ type Ledger interface {
 	Settle(ctx context.Context, rec dossier.Record) error
 	// Refuse enters a refusal in the same way. It counts for nothing.
 	Refuse(ctx context.Context, ref dossier.Refusal) error
+	// Delete enters a tombstone: the document, and those that reuse its file, count
+	// no more, and nothing personal of it is kept. One that has been entered
+	// already changes nothing.
+	Delete(ctx context.Context, t dossier.Tombstone) error
 	// Standing answers dossier.ErrUnknownDocument where there is no such intake.
 	Standing(ctx context.Context, id string) (dossier.Standing, error)
 }

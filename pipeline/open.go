@@ -18,14 +18,17 @@ import (
 // earlier try already wrote the last word, that stands in its place.
 type Scan struct {
 	dossier.Intake
-	session *pdf.Session
-	reused  *dossier.Record  // the slip reuses this one: no bytes of its own
-	record  *dossier.Record  // already written: the truth
-	refusal *dossier.Refusal // already written: the truth
+	session   *pdf.Session
+	reused    *dossier.Record    // the slip reuses this one: no bytes of its own
+	record    *dossier.Record    // already written: the truth
+	refusal   *dossier.Refusal   // already written: the truth
+	tombstone *dossier.Tombstone // deleted by order: nothing else is true any more
 }
 
 // decided reports whether the later stages have nothing left to find out.
-func (s Scan) decided() bool { return s.reused != nil || s.record != nil || s.refusal != nil }
+func (s Scan) decided() bool {
+	return s.reused != nil || s.record != nil || s.refusal != nil || s.tombstone != nil
+}
 
 // open looks at the document's folder and hands its original to a judge.
 func (r *run) open(in dossier.Intake) (Scan, error) {
@@ -34,6 +37,9 @@ func (r *run) open(in dossier.Intake) (Scan, error) {
 	switch {
 	case err != nil:
 		return scan, err
+	case names[tombstoneName]:
+		scan.tombstone = new(dossier.Tombstone)
+		return scan, r.p.readJSON(r.ctx, inFolder(Folder(in), tombstoneName), scan.tombstone)
 	case names[recordName]:
 		scan.record = new(dossier.Record)
 		return scan, r.p.readJSON(r.ctx, inFolder(Folder(in), recordName), scan.record)
@@ -42,10 +48,17 @@ func (r *run) open(in dossier.Intake) (Scan, error) {
 		return scan, r.p.readJSON(r.ctx, inFolder(Folder(in), refusalName), scan.refusal)
 	case in.Slip.Reuses != "":
 		src, err := r.p.Ledger.Standing(r.ctx, in.Slip.Reuses)
-		if err == nil && src.Record == nil {
+		switch {
+		case err != nil:
+		case src.Tombstone != nil:
+			// Deleted since: the link is recorded, and the ledger knows that there is
+			// no file behind it.
+			scan.reused = &dossier.Record{ID: src.Tombstone.ID, Archive: src.Tombstone.Archive, Conforms: dossier.AsOriginal}
+		case src.Record == nil:
 			err = errors.New("the reused document has no record")
+		default:
+			scan.reused = src.Record
 		}
-		scan.reused = src.Record
 		return scan, err
 	}
 	path, done, err := r.p.local(r.ctx, in.Original)

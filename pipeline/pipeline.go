@@ -146,12 +146,17 @@ const (
 	StepEnter    Step = "settle: ledger"
 	StepRefusal  Step = "refuse: refusal"
 	StepRefuse   Step = "refuse: ledger"
+
+	StepTombstone Step = "delete: tombstone" // from here on the document is deleted; ledger and bytes follow
+	StepDelete    Step = "delete: ledger"
+	StepErase     Step = "delete: bytes" // a crash before it leaves bytes that nobody is shown: deleting again, or the janitor, takes them away
 )
 
 // Steps lists every step, so that a test can break each one.
 func Steps() []Step {
 	return []Step{StepOriginal, StepIntake, stepOf("open"), stepOf("validate"), stepOf("normalise"), stepOf("store"),
-		StepArchive, StepRecord, StepEnter, StepRefusal, StepRefuse}
+		StepArchive, StepRecord, StepEnter, StepRefusal, StepRefuse,
+		StepTombstone, StepDelete, StepErase}
 }
 
 // durable runs one durable step between its hooks.

@@ -43,6 +43,12 @@ func (p *Pipeline) Rebuild(ctx context.Context, importRegister func(kind, name s
 				if err = p.readJSON(ctx, info.Key, &ref); err == nil {
 					err = p.Ledger.Refuse(ctx, ref)
 				}
+			case tombstoneName:
+				// After a record that a crash left beside it: the tombstone has the last word.
+				var stone dossier.Tombstone
+				if err = p.readJSON(ctx, info.Key, &stone); err == nil {
+					err = p.Ledger.Delete(ctx, stone)
+				}
 			default:
 				continue
 			}

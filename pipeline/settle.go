@@ -41,6 +41,8 @@ func (r *run) lastWord(o Object) error {
 		return r.refuse(rej)
 	}
 	switch {
+	case o.tombstone != nil:
+		return r.p.enterTombstone(r.ctx, *o.tombstone)
 	case o.refusal != nil:
 		return r.enterRefusal(*o.refusal)
 	case o.record != nil:
@@ -113,19 +115,19 @@ func (r *run) record(o Object) dossier.Record {
 	event := func(kind, agent, detail string) {
 		rec.Events = append(rec.Events, dossier.Event{Type: kind, At: o.ReceivedAt, Agent: agent, Detail: detail})
 	}
-	event("ingestion", o.Slip.By, string(o.Slip.Door))
+	event(dossier.EventIngestion, o.Slip.By, string(o.Slip.Door))
 	if src := o.reused; src != nil {
 		rec.Archive, rec.Conforms, rec.Verdict = src.Archive, src.Conforms, src.Verdict
-		event("reuse", r.p.Tool, src.ID)
+		event(dossier.EventReuse, r.p.Tool, src.ID)
 		return rec
 	}
-	event("message digest calculation", r.p.Tool, "sha-256 "+string(o.Original.SHA256))
-	event("validation", r.p.Tool, o.Verdict.Profile)
+	event(dossier.EventDigest, r.p.Tool, "sha-256 "+string(o.Original.SHA256))
+	event(dossier.EventValidation, r.p.Tool, o.Verdict.Profile)
 	if o.archive != nil {
-		event("normalization", r.p.Tool, string(o.conforms))
+		event(dossier.EventNormalise, r.p.Tool, string(o.conforms))
 	}
 	if o.Slip.Replaces != "" {
-		event("replacement", o.Slip.By, o.Slip.Replaces)
+		event(dossier.EventReplacement, o.Slip.By, o.Slip.Replaces)
 	}
 	return rec
 }

@@ -104,9 +104,15 @@ func (v *verifier) folder(folder string, infos []storage.Info) error {
 	if err != nil && !unknown {
 		return err
 	}
+	if _, deleted := there[tombstoneName]; deleted {
+		return v.grave(folder, infos, st, unknown)
+	}
 	_, hasRecord := there[recordName]
 	_, hasRefusal := there[refusalName]
 	switch {
+	case st.Tombstone != nil:
+		say("state-differs", storage.Key(folder), "the ledger says deleted by order, the archive has no tombstone")
+		return nil
 	case hasRecord && hasRefusal:
 		say("extra-object", storage.Key(folder+"/"+refusalName), "a record and a refusal of one document")
 	case !hasRecord && !hasRefusal:
@@ -167,8 +173,33 @@ func (v *verifier) folder(folder string, infos []storage.Info) error {
 		}
 	}
 	for name, info := range there {
-		if !named[name] && !strings.HasPrefix(name, "events/") {
+		if !named[name] && !outlives(name) {
 			say("extra-object", info.Key, "no record names it")
+		}
+	}
+	return nil
+}
+
+// grave looks at the folder of a document that was deleted by order.
+func (v *verifier) grave(folder string, infos []storage.Info, st dossier.Standing, unknown bool) error {
+	key := storage.Key(folder + "/" + tombstoneName)
+	stone, err := v.p.tombstone(v.ctx, storage.Key(folder))
+	say := func(kind string, key storage.Key, detail string) {
+		v.report(Difference{Kind: kind, Document: path.Base(folder), Key: key, Detail: detail})
+	}
+	switch {
+	case err != nil && v.ctx.Err() != nil:
+		return v.ctx.Err()
+	case err != nil || stone.ID != path.Base(folder):
+		say("unreadable", key, "not a tombstone of this document")
+	case unknown:
+		say("not-in-ledger", key, "")
+	case st.Tombstone == nil:
+		say("state-differs", key, "the archive says deleted by order, the ledger "+string(st.State))
+	}
+	for _, info := range infos {
+		if !outlives(path.Base(string(info.Key))) {
+			say("extra-object", info.Key, "of a document that was deleted by order")
 		}
 	}
 	return nil
@@ -207,7 +238,9 @@ func (v *verifier) hash(f dossier.File, say func(string, storage.Key, string)) e
 func (v *verifier) inArchive(st dossier.Standing) error {
 	name := recordName
 	switch {
-	case st.Deleted, st.State == dossier.Pending, st.State == dossier.Faulted:
+	case st.Tombstone != nil:
+		name = tombstoneName
+	case st.State == dossier.Pending, st.State == dossier.Faulted:
 		return nil
 	case st.State == dossier.Refused:
 		name = refusalName

@@ -34,7 +34,7 @@ type Document struct {
 	Reason     dossier.Reason      `json:"reason,omitempty" doc:"when rejected"`
 	Message    *dossier.Text       `json:"message,omitempty" doc:"when rejected or faulted: what to do"`
 	ReplacedBy string              `json:"replaced_by,omitempty"`
-	Deleted    bool                `json:"deleted,omitempty"`
+	Deleted    bool                `json:"deleted,omitempty" doc:"its bytes are gone; where it was deleted by order itself, the last event says so"`
 }
 
 func documentOf(st dossier.Standing) Document {
@@ -46,6 +46,8 @@ func documentOf(st dossier.Standing) Document {
 		r := st.Record
 		d.Schema, d.ID, d.Slip, d.Original, d.Archive = r.Schema, r.ID, r.Slip, r.Original, r.Archive
 		d.Conforms, d.Verdict, d.ReceivedAt, d.Tool, d.Events = r.Conforms, &r.Verdict, r.ReceivedAt, r.Tool, r.Events
+	case st.Tombstone != nil:
+		d.Archive, d.Events = st.Tombstone.Archive, st.Tombstone.Events
 	case st.Refusal != nil:
 		d.Reason, d.Message = st.Refusal.Reason, &st.Refusal.Message
 	case st.State == dossier.Faulted:

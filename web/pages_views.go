@@ -345,12 +345,27 @@ func (s *server) documentPage(w http.ResponseWriter, r *http.Request) error {
 		for _, g := range v.Signatures {
 			b.Signatures = append(b.Signatures, signatureOf(g, l))
 		}
-		for _, e := range st.Record.Events {
-			b.Events = append(b.Events, eventView{clock(e.At), named(l, "event", e.Type), e.Detail})
-		}
+		b.Events = lifeOf(st.Record.Events, l)
+	case st.Tombstone != nil:
+		b.Events = lifeOf(st.Tombstone.Events, l)
 	}
 	b.Facts = facts(l, kv...)
 	return s.render(w, r, http.StatusOK, "document", b.Name, b)
+}
+
+// lifeOf is what happened to a document.
+func lifeOf(events []dossier.Event, l string) []eventView {
+	var out []eventView
+	for _, e := range events {
+		detail := e.Detail
+		for _, more := range []string{e.Order, e.Reason} {
+			if more != "" {
+				detail = strings.TrimPrefix(detail+" · "+more, " · ")
+			}
+		}
+		out = append(out, eventView{clock(e.At), named(l, "event", e.Type), detail})
+	}
+	return out
 }
 
 // named is the text for a value that came from elsewhere, or, where there is

@@ -162,6 +162,10 @@ func (s *server) send(ctx context.Context, slip dossier.Slip, in *SendInput) (*s
 // in the same way.
 func (out *sendOutput) verdict(st dossier.Standing, fresh int) error {
 	out.Location, out.CacheControl, out.Body = documentPath(st.Intake.ID), "no-store", documentOf(st)
+	if st.Tombstone != nil { // whatever it was, there is no verdict to tell any more
+		out.Status = http.StatusOK
+		return nil
+	}
 	switch st.State {
 	case dossier.Stored:
 		out.Status = fresh

@@ -44,6 +44,7 @@ func TestScripts(t *testing.T) {
 			"ready":   ready,
 			"flip":    flip,
 			"until":   until,
+			"folder":  folder,
 		},
 	})
 }
@@ -138,4 +139,23 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	ts.Fatalf("no %s appeared below %s", args[1], args[0])
+}
+
+// folder VAR DIR NAME sets VAR to the name of the folder of the only file of
+// that name below DIR: the id of a document.
+func folder(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: folder VAR DIR NAME")
+	}
+	var found []string
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[1]), func(path string, d os.DirEntry, err error) error {
+		if err == nil && !strings.Contains(path, "/.") && d.Name() == args[2] {
+			found = append(found, filepath.Base(filepath.Dir(path)))
+		}
+		return err
+	}))
+	if len(found) != 1 {
+		ts.Fatalf("%d files %s below %s", len(found), args[2], args[1])
+	}
+	ts.Setenv(args[0], found[0])
 }

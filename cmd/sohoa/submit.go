@@ -131,6 +131,9 @@ func (h *house) send(ctx context.Context, slip dossier.Slip, file string) (verdi
 		return v, err
 	}
 	v.ID, v.Again = st.Intake.ID, st.Again
+	if st.Deleted {
+		return v, fmt.Errorf("%s: deleted by order meanwhile", file)
+	}
 	switch st.State {
 	case dossier.Stored:
 		v.Record = st.Record

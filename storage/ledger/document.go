@@ -50,11 +50,14 @@ func scanDocument(r interface{ Scan(...any) error }) (*paperRow, error) {
 func (d *paperRow) standing() (dossier.Standing, error) {
 	s := dossier.Standing{Intake: d.intake, State: d.state, Fault: d.fault, ReplacedBy: d.replacedBy, Deleted: d.deleted != 0}
 	var err error
-	switch d.state {
-	case dossier.Stored:
+	switch {
+	case d.deleted == deletedByOrder:
+		s.Tombstone = new(dossier.Tombstone)
+		err = json.Unmarshal([]byte(d.verdict), s.Tombstone)
+	case d.state == dossier.Stored:
 		s.Record = new(dossier.Record)
 		err = json.Unmarshal([]byte(d.verdict), s.Record)
-	case dossier.Refused:
+	case d.state == dossier.Refused:
 		s.Refusal = new(dossier.Refusal)
 		err = json.Unmarshal([]byte(d.verdict), s.Refusal)
 	}
@@ -298,10 +301,10 @@ func (l *Ledger) Settle(ctx context.Context, rec dossier.Record) error {
 		if err != nil {
 			return err
 		}
-		switch d.state {
-		case dossier.Stored:
+		switch {
+		case d.deleted == deletedByOrder, d.state == dossier.Stored:
 			return l.queue.complete(ctx, t)
-		case dossier.Refused:
+		case d.state == dossier.Refused:
 			return fmt.Errorf("document %s: a record for what was rejected", rec.ID)
 		}
 		replacedBy, err := t.replacement(ctx, rec.ID)
@@ -324,9 +327,8 @@ func (l *Ledger) Settle(ctx context.Context, rec dossier.Record) error {
 			return fmt.Errorf("enter the record: %w", err)
 		}
 		if rec.Slip.Replaces != "" {
-			if _, err := t.Exec(ctx, `UPDATE document SET replaced_by = $1, counts = 0 WHERE id = $2 AND replaced_by = ''`,
-				rec.ID, rec.Slip.Replaces); err != nil {
-				return fmt.Errorf("replace the document: %w", err)
+			if err := t.replace(ctx, rec.ID, rec.Slip.Replaces); err != nil {
+				return err
 			}
 		}
 		if err := t.count(ctx, subject); err != nil {
@@ -352,10 +354,10 @@ func (l *Ledger) Refuse(ctx context.Context, ref dossier.Refusal) error {
 		if err != nil {
 			return err
 		}
-		switch d.state {
-		case dossier.Refused:
+		switch {
+		case d.deleted == deletedByOrder, d.state == dossier.Refused:
 			return l.queue.complete(ctx, t)
-		case dossier.Stored:
+		case d.state == dossier.Stored:
 			return fmt.Errorf("document %s: a refusal for what is stored", ref.ID)
 		}
 		if _, err := t.Exec(ctx, `UPDATE document SET state = 'rejected', verdict = $1, fault = '' WHERE id = $2`, string(verdict), ref.ID); err != nil {
@@ -384,6 +386,15 @@ func (t *tx) open(ctx context.Context, in dossier.Intake) (subject, *paperRow, e
 		d, err = document(ctx, t, "", `id = $1`, in.ID)
 	}
 	return s, d, err
+}
+
+// replace lets the older document count no more.
+func (t *tx) replace(ctx context.Context, newer, older string) error {
+	_, err := t.Exec(ctx, `UPDATE document SET replaced_by = $1, counts = 0 WHERE id = $2 AND replaced_by = ''`, newer, older)
+	if err != nil {
+		return fmt.Errorf("replace the document: %w", err)
+	}
+	return nil
 }
 
 // replacement returns the stored document that replaces this one: in a rebuild

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -234,6 +235,16 @@ func TestRebuild(t *testing.T) {
 	})
 }
 
+// tombstone is what an officer's order makes of a document as it stands.
+func tombstone(t testing.TB, l *Ledger, id string) dossier.Tombstone {
+	t.Helper()
+	st := got[dossier.Standing](t)(l.Standing(t.Context(), id))
+	if st.Tombstone != nil {
+		return *st.Tombstone
+	}
+	return got[dossier.Tombstone](t)(dossier.TombstoneOf(st, dossier.Order{By: "account:officer-1", Role: dossier.Officer, Number: "12/QĐ", Reason: "hết hạn"}, day.Time(), "sohoa test"))
+}
+
 func TestTombstone(t *testing.T) {
 	engines(t, func(t *testing.T, dsn string) {
 		l := open(t, dsn, Options{})
@@ -246,8 +257,8 @@ func TestTombstone(t *testing.T) {
 		reuse := store(t, l, dossier.Slip{Kind: dossier.Component, Dossier: b.Code, Unit: b.Unit, Reuses: src.ID}, false)
 		again := store(t, l, dossier.Slip{Kind: dossier.Component, Dossier: c.Code, Unit: c.Unit, Reuses: reuse}, false)
 		wantRate(t, l, "4.3", 2, 3)
-		must(t, l.Tombstone(t.Context(), src.ID, "theo quyết định", "officer-1"))
-		must(t, l.Tombstone(t.Context(), src.ID, "theo quyết định", "officer-1"))
+		must(t, l.Delete(t.Context(), tombstone(t, l, src.ID)))
+		must(t, l.Delete(t.Context(), tombstone(t, l, src.ID)))
 		wantRate(t, l, "4.3", 0, 3)
 		for _, id := range []string{src.ID, reuse, again} {
 			if st := got[dossier.Standing](t)(l.Standing(t.Context(), id)); !st.Deleted {
@@ -261,11 +272,59 @@ func TestTombstone(t *testing.T) {
 		if st := got[dossier.Standing](t)(l.Receive(t.Context(), src)); st.Again {
 			t.Error("the same bytes may be handed in again")
 		}
-		if err := l.Tombstone(t.Context(), uuid.NewString(), "", ""); !errors.Is(err, dossier.ErrUnknownDocument) {
-			t.Error(err)
-		}
 		sound(t, l)
 	})
+}
+
+// TestTombstoneOfTheUnknown: a rebuild meets tombstones of documents that the
+// ledger never had, before or after what hangs on them, and gives the same.
+func TestTombstoneOfTheUnknown(t *testing.T) {
+	for _, order := range [][]int{{0, 1, 2, 3}, {2, 1, 0}, {3, 2, 1, 0, 2}, {1, 0, 3, 2, 3}, {2, 3, 0, 1}} {
+		engines(t, func(t *testing.T, dsn string) {
+			a, b := registered(1, "H51.04"), registered(2, "H51.05")
+			slip := dossier.Slip{Kind: dossier.Component, Dossier: a.Code, Unit: a.Unit, OwnerID: "079099001234", Name: "Giấy khai sinh của An",
+				Number: "12/HT", FileName: "an.pdf", Abstract: "An", SignedBy: "Bình"}
+			older, newer := record(intake(slip), false), record(intake(slip), false)
+			newer.Slip.Replaces = older.ID
+			reuse := record(intake(dossier.Slip{Kind: dossier.Component, Dossier: b.Code, Unit: b.Unit, Reuses: newer.ID}), false)
+			stone := got[dossier.Tombstone](t)(dossier.TombstoneOf(dossier.Standing{Intake: dossier.Intake{ID: newer.ID}, State: dossier.Stored, Record: &newer},
+				dossier.Order{By: "account:1", Number: "1", Reason: "hết hạn"}, day.Time().UTC(), "sohoa"))
+			steps := []func(l *Ledger) error{
+				func(l *Ledger) error { return l.Settle(t.Context(), older) },
+				func(l *Ledger) error { return l.Settle(t.Context(), reuse) },
+				func(l *Ledger) error { return l.Delete(t.Context(), stone) },
+				func(l *Ledger) error { return l.Settle(t.Context(), newer) }, // a crash left the record beside the tombstone
+			}
+			l := open(t, dsn, Options{})
+			province(t, l)
+			got[Outcome](t)(l.ImportDossiers(t.Context(), []dossier.Registered{a, b}))
+			for _, i := range order {
+				must(t, steps[i](l))
+			}
+			if st := got[dossier.Standing](t)(l.Standing(t.Context(), older.ID)); st.ReplacedBy != newer.ID || st.Deleted {
+				t.Errorf("%v: the older one: %+v", order, st)
+			}
+			if st := got[dossier.Standing](t)(l.Standing(t.Context(), reuse.ID)); !st.Deleted || st.Record == nil || st.Tombstone != nil {
+				t.Errorf("%v: what reuses it: %+v", order, st)
+			}
+			st := got[dossier.Standing](t)(l.Standing(t.Context(), newer.ID))
+			if st.Tombstone == nil || st.Tombstone.Deletion().Order != "1" || st.Record != nil || st.State != dossier.Stored {
+				t.Errorf("%v: what is deleted: %+v", order, st)
+			}
+			var kept string
+			must(t, l.read.QueryRowContext(t.Context(), `SELECT intake || verdict || COALESCE(owner, '') FROM document WHERE id = $1`, newer.ID).Scan(&kept))
+			for _, personal := range []string{"079099001234", "An", "12/HT", "Bình", "an.pdf"} {
+				if strings.Contains(kept, personal) {
+					t.Errorf("%v: %q is still in the ledger", order, personal)
+				}
+			}
+			if ev := got[[]dossier.Event](t)(l.Events(t.Context(), newer.ID)); len(ev) != 1 || ev[0] != stone.Deletion() {
+				t.Errorf("%v: %+v", order, ev)
+			}
+			wantRate(t, l, "4.3", 0, 2)
+			sound(t, l)
+		})
+	}
 }
 
 func TestResultsInForce(t *testing.T) {
@@ -312,7 +371,7 @@ func TestResultsInForce(t *testing.T) {
 		if len(docs) != 1 {
 			t.Fatalf("%d documents", len(docs))
 		}
-		must(t, l.Tombstone(t.Context(), docs[0].Intake.ID, "theo quyết định", "officer-1"))
+		must(t, l.Delete(t.Context(), tombstone(t, l, docs[0].Intake.ID)))
 		if p := plan(20240830); p != [2]int64{0, 1} {
 			t.Errorf("the document deleted: %v", p)
 		}

@@ -64,7 +64,15 @@ func happen(ctx context.Context, l *Ledger, s tallytest.Step) error {
 		}
 		return l.Settle(ctx, s.Document.Record())
 	case s.Delete != "":
-		return l.Tombstone(ctx, s.Delete, "theo quyết định", "officer")
+		st, err := l.Standing(ctx, s.Delete)
+		if err != nil || st.Tombstone != nil {
+			return err
+		}
+		stone, err := dossier.TombstoneOf(st, dossier.Order{By: "account:officer", Number: "1", Reason: "theo quyết định"}, st.Intake.ReceivedAt, "")
+		if err != nil {
+			return err
+		}
+		return l.Delete(ctx, stone)
 	default:
 		return l.Reverdict(ctx, s.Distrust, false, "chứng thư bị thu hồi", "officer")
 	}

@@ -3,6 +3,8 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,33 +12,43 @@ import (
 	"sohoa/tally"
 )
 
-// Tombstone deletes a document by order: it stays in the ledger as deleted and
+// Delete enters a tombstone: the document stays in the ledger as deleted and
 // counts no more, nor do the documents that reuse its file; the tallies follow
-// in the same transaction. The bytes are the archive's affair. Deleting again
-// changes nothing; dossier.ErrUnknownDocument where there is none. by is an
-// account or a token; reason holds no personal data.
-func (l *Ledger) Tombstone(ctx context.Context, id, reason, by string) error {
-	err := l.update(ctx, func(ctx context.Context, t *tx) error { return t.tombstone(ctx, id, reason, by) })
+// in the same transaction, and what was personal of it is gone. The bytes are
+// the archive's affair. One that has been entered already changes nothing; a
+// document that the ledger does not have (a rebuild from the archive) is entered
+// as deleted.
+func (l *Ledger) Delete(ctx context.Context, stone dossier.Tombstone) error {
+	verdict, err := json.Marshal(stone)
+	if err != nil {
+		return fmt.Errorf("delete a document: write the tombstone: %w", err)
+	}
+	err = l.update(ctx, func(ctx context.Context, t *tx) error {
+		if err := t.bury(ctx, stone, string(verdict)); err != nil {
+			return err
+		}
+		return l.queue.complete(ctx, t)
+	})
 	if err != nil {
 		return fmt.Errorf("delete a document: %w", err)
 	}
 	return nil
 }
 
-func (t *tx) tombstone(ctx context.Context, id, reason, by string) error {
-	d, err := document(ctx, t, "", `id = $1`, id)
+func (t *tx) bury(ctx context.Context, stone dossier.Tombstone, verdict string) error {
+	in := dossier.Intake{ID: stone.ID, Slip: storable(stone.Slip), Original: stone.Original, ReceivedAt: stone.ReceivedAt}
+	intake, err := json.Marshal(in)
 	if err != nil {
-		return err
-	}
-	if d.deleted == deletedByOrder {
-		return nil
+		return fmt.Errorf("write the intake: %w", err)
 	}
 	// The document, and what was made of its file, and of that.
-	docs := []*paperRow{d}
+	docs := []dossier.Intake{in}
 	for i := 0; i < len(docs); i++ {
-		if err := query(ctx, t, `SELECT `+documentColumns+` FROM document WHERE reuses = $1 AND reuses <> ''`, []any{docs[i].id}, func(r *sql.Rows) error {
+		if err := query(ctx, t, `SELECT `+documentColumns+` FROM document WHERE reuses = $1 AND reuses <> ''`, []any{docs[i].ID}, func(r *sql.Rows) error {
 			d, err := scanDocument(r)
-			docs = append(docs, d)
+			if err == nil {
+				docs = append(docs, d.intake)
+			}
 			return err
 		}); err != nil {
 			return err
@@ -45,7 +57,7 @@ func (t *tx) tombstone(ctx context.Context, id, reason, by string) error {
 	var codes []dossier.Code
 	var keys []resultKey
 	for _, d := range docs {
-		if s := d.intake.Slip; s.Kind == dossier.ResultInForce {
+		if s := d.Slip; s.Kind == dossier.ResultInForce {
 			keys = append(keys, resultKey{s.Unit, fold(s.Number)})
 		} else {
 			codes = append(codes, s.Dossier)
@@ -63,16 +75,33 @@ func (t *tx) tombstone(ctx context.Context, id, reason, by string) error {
 			return err
 		}
 	}
-	if err := t.event(ctx, id, "deletion", reason, by); err != nil {
+	d, err := document(ctx, t, t.forUpdate(), `id = $1`, stone.ID)
+	switch {
+	case errors.Is(err, dossier.ErrUnknownDocument):
+		if err := t.insertDocument(ctx, in, fingerprint(in.Slip, in.Original.SHA256), stone.State, 0); err != nil {
+			return err
+		}
+		if in.Slip.Replaces != "" && stone.State == dossier.Stored {
+			if err := t.replace(ctx, stone.ID, in.Slip.Replaces); err != nil {
+				return err
+			}
+		}
+	case err != nil:
+		return err
+	case d.deleted == deletedByOrder:
+		return nil
+	}
+	if err := t.event(ctx, stone.ID, stone.Deletion()); err != nil {
 		return err
 	}
-	for _, d := range docs {
-		why := lostItsSource
-		if d.id == id {
-			why = deletedByOrder
-		}
-		// Its fingerprint goes too: the same bytes may be handed in again.
-		if _, err := t.Exec(ctx, `UPDATE document SET deleted = CASE WHEN deleted = 1 THEN 1 ELSE $1 END, counts = 0, same = NULL WHERE id = $2`, int64(why), d.id); err != nil {
+	// Its fingerprint goes too: the same bytes may be handed in again.
+	if _, err := t.Exec(ctx, `UPDATE document SET deleted = $1, state = $2, counts = 0, same = NULL, fault = '', intake = $3, verdict = $4 WHERE id = $5`,
+		int64(deletedByOrder), string(stone.State), string(intake), verdict, stone.ID); err != nil {
+		return err
+	}
+	for _, d := range docs[1:] {
+		if _, err := t.Exec(ctx, `UPDATE document SET deleted = CASE WHEN deleted = 0 THEN $1 ELSE deleted END, counts = 0, same = NULL WHERE id = $2`,
+			int64(lostItsSource), d.ID); err != nil {
 			return err
 		}
 	}
@@ -123,7 +152,7 @@ func (l *Ledger) Reverdict(ctx context.Context, id string, legal bool, reason, b
 		if legal {
 			kind = "signature trusted"
 		}
-		if err := t.event(ctx, id, kind, reason, by); err != nil {
+		if err := t.event(ctx, id, dossier.Event{Type: kind, At: t.l.now(), Agent: by, Reason: reason}); err != nil {
 			return err
 		}
 		return t.count(ctx, s)
@@ -134,20 +163,21 @@ func (l *Ledger) Reverdict(ctx context.Context, id string, legal bool, reason, b
 	return nil
 }
 
-// event notes what happened to a document.
-func (t *tx) event(ctx context.Context, id, kind, detail, by string) error {
-	_, err := t.Exec(ctx, `INSERT INTO event (document, at, type, by_whom, detail) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (document, at, type) DO NOTHING`,
-		id, micros(t.l.now()), kind, by, detail)
+// event notes what happened to a document; the same again changes nothing.
+func (t *tx) event(ctx context.Context, id string, e dossier.Event) error {
+	_, err := t.Exec(ctx, `INSERT INTO event (document, at, type, by_whom, detail, role, tool, outcome, order_number, reason)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (document, at, type) DO NOTHING`,
+		id, micros(e.At), e.Type, e.Agent, e.Detail, string(e.Role), e.Tool, e.Outcome, e.Order, e.Reason)
 	return err
 }
 
 // Events lists what happened to a document after its verdict, the oldest first.
 func (l *Ledger) Events(ctx context.Context, id string) ([]dossier.Event, error) {
 	var out []dossier.Event
-	err := query(ctx, l.read, `SELECT type, at, by_whom, detail FROM event WHERE document = $1 ORDER BY at`, []any{id}, func(r *sql.Rows) error {
+	err := query(ctx, l.read, `SELECT type, at, by_whom, detail, role, tool, outcome, order_number, reason FROM event WHERE document = $1 ORDER BY at, type`, []any{id}, func(r *sql.Rows) error {
 		var e dossier.Event
 		var at int64
-		err := r.Scan(&e.Type, &at, &e.Agent, &e.Detail)
+		err := r.Scan(&e.Type, &at, &e.Agent, &e.Detail, &e.Role, &e.Tool, &e.Outcome, &e.Order, &e.Reason)
 		e.At = instant(at)
 		out = append(out, e)
 		return err
@@ -173,7 +203,7 @@ func (l *Ledger) Swept(ctx context.Context, id string) error {
 		if err != nil || n == 0 {
 			return err
 		}
-		return t.event(ctx, id, "sweep", "", "")
+		return t.event(ctx, id, dossier.Event{Type: dossier.EventSweep, At: t.l.now()})
 	})
 	if err != nil {
 		return fmt.Errorf("note a document as swept: %w", err)

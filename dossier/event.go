@@ -1,0 +1,107 @@
+package dossier
+
+import (
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Types of events, from the vocabulary of PREMIS where it has a word.
+const (
+	EventIngestion   = "ingestion"
+	EventDigest      = "message digest calculation"
+	EventValidation  = "validation"
+	EventNormalise   = "normalization"
+	EventReuse       = "reuse"
+	EventReplacement = "replacement"
+	EventDeletion    = "deletion"
+	EventSweep       = "sweep" // of a rejected scan, after its days
+)
+
+// Event is one thing that happened to a document, in the terms of PREMIS. It
+// names nobody but by an account or a token.
+type Event struct {
+	Type    string    `json:"type"`
+	At      time.Time `json:"at"`
+	Agent   string    `json:"agent"`            // account:…, token:…, or the program
+	Role    Role      `json:"role,omitempty"`   // as which the agent acted
+	Tool    string    `json:"tool,omitempty"`   // name and version of the program, where it is not the agent
+	Detail  string    `json:"detail,omitempty"` // profile, digest, id of another document …
+	Outcome string    `json:"outcome,omitempty"`
+	Order   string    `json:"order,omitempty"` // number of the order by which it was done
+	Reason  string    `json:"reason,omitempty"`
+}
+
+// Order is by whose word something is done to a document that stands. Number
+// and Reason are kept for good: they hold no personal data.
+type Order struct {
+	By     string // account:…, token:… or cli
+	Role   Role
+	Number string // of the decision, judgment or minutes (số văn bản)
+	Reason string
+}
+
+// Checked returns the order without blanks around its texts, or ErrOrder.
+func (o Order) Checked() (Order, error) {
+	o.Number, o.Reason = strings.TrimSpace(o.Number), strings.TrimSpace(o.Reason)
+	for _, s := range []string{o.Number, o.Reason} {
+		if s == "" || !utf8.ValidString(s) || utf8.RuneCountInString(s) > 500 || strings.ContainsFunc(s, unicode.IsControl) {
+			return o, ErrOrder
+		}
+	}
+	return o, nil
+}
+
+// Tombstone is tombstone.json: what is left of a document that was deleted by
+// order, in place of its record (or refusal) and its bytes. It states what the
+// document was and by whose word it went, and holds nothing personal. Written
+// once, it is never changed, and nothing brings the document back.
+type Tombstone struct {
+	Schema     int       `json:"schema"`
+	ID         string    `json:"id"`
+	Slip       Slip      `json:"slip"`  // bare
+	State      State     `json:"state"` // stored or rejected: what it was
+	Original   File      `json:"original"`
+	Archive    *File     `json:"archive,omitempty"`
+	ReceivedAt time.Time `json:"received_at"`
+	Tool       string    `json:"tool"`
+	Events     []Event   `json:"events"` // of its record, and last the deletion
+}
+
+// Deletion is the event that made the tombstone.
+func (t Tombstone) Deletion() Event {
+	if len(t.Events) == 0 {
+		return Event{Type: EventDeletion}
+	}
+	return t.Events[len(t.Events)-1]
+}
+
+// Bare is the slip without what may be personal. The number of a result in
+// force stays: without a dossier it is all that says which paper it was.
+func (s Slip) Bare() Slip {
+	b := Slip{Kind: s.Kind, Dossier: s.Dossier, Unit: s.Unit, Procedure: s.Procedure, Paper: s.Paper,
+		IssuedOn: s.IssuedOn, ValidFrom: s.ValidFrom, ValidTo: s.ValidTo,
+		Replaces: s.Replaces, Reuses: s.Reuses, PersonalStore: s.PersonalStore, By: s.By, Door: s.Door}
+	if s.Kind == ResultInForce {
+		b.Number = s.Number
+	}
+	return b
+}
+
+// TombstoneOf is the tombstone of a document with a verdict; ErrUndecided where
+// it has none.
+func TombstoneOf(st Standing, o Order, at time.Time, tool string) (Tombstone, error) {
+	t := Tombstone{Schema: RecordSchema, ID: st.Intake.ID, Slip: st.Intake.Slip.Bare(), State: st.State,
+		Original: st.Intake.Original, ReceivedAt: st.Intake.ReceivedAt, Tool: tool}
+	switch {
+	case st.Record != nil:
+		t.Slip, t.Archive, t.Events = st.Record.Slip.Bare(), st.Record.Archive, slices.Clone(st.Record.Events)
+	case st.Refusal != nil:
+	default:
+		return Tombstone{}, ErrUndecided
+	}
+	t.Events = append(t.Events, Event{Type: EventDeletion, At: at, Agent: o.By, Role: o.Role, Tool: tool, Outcome: "success", Order: o.Number, Reason: o.Reason})
+	return t, nil
+}
