@@ -32,7 +32,7 @@ var allowed = map[string][]string{
 	"pipeline/sheet":         {"dossier"},
 	"pipeline/register":      {"dossier", "pipeline/sheet"},
 	"pipeline/backfill":      {"dossier", "pipeline", "pipeline/register", "pipeline/sheet"},
-	"pipeline/hotfolder":     {"dossier", "pipeline"},
+	"pipeline/hotfolder":     {"dossier", "storage"},
 	"web":                    {"dossier", "pipeline", "pipeline/register", "pipeline/sheet", "storage", "tally"},
 	"cmd/sohoa":              {"*"},
 	"cmd/sohoa/province":     {"dossier"},

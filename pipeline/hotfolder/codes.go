@@ -2,6 +2,7 @@ package hotfolder
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -189,15 +190,56 @@ func rotated(g *image.Gray, degrees float64) *image.Gray {
 	return out
 }
 
-// Pictures is a Finder that reads the code off the first page, which Draw draws
-// as PNG in a child process: foreign bytes are not touched here.
-type Pictures struct {
-	Draw func(ctx context.Context, path string, page, dpi int) ([]byte, error)
+// Scan is a file in the hands of a child process: foreign bytes are not touched
+// here.
+type Scan interface {
+	Pages(ctx context.Context, dpi int) (int, error)
+	Picture(ctx context.Context, page, dpi int) ([]byte, error)
+	Extract(ctx context.Context, first, last, dpi int, out string) error
+	Close()
+}
+
+// Scans reads codes off pictures of pages: a Finder, and a Pile.
+type Scans struct {
+	With func(ctx context.Context, path string) (Scan, error) // opens a file
+	DPI  int                                                  // of images that state none; 0: 200
 }
 
 // Find reads the code off the first page.
-func (p Pictures) Find(ctx context.Context, path string) (dossier.Code, bool, error) {
-	b, err := p.Draw(ctx, path, 1, 200)
+func (s Scans) Find(ctx context.Context, path string) (dossier.Code, bool, error) {
+	p, err := s.Open(ctx, path)
+	if err != nil {
+		return "", false, err
+	}
+	defer p.Close()
+	return p.Code(ctx, 1)
+}
+
+// Open opens a file for its pages.
+func (s Scans) Open(ctx context.Context, path string) (Pages, error) {
+	scan, err := s.With(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	return scanPages{scan, cmp.Or(s.DPI, 200)}, nil
+}
+
+type scanPages struct {
+	Scan
+	dpi int
+}
+
+func (s scanPages) Count(ctx context.Context) (int, error) { return s.Pages(ctx, s.dpi) }
+
+func (s scanPages) Extract(ctx context.Context, first, last int, out string) error {
+	return s.Scan.Extract(ctx, first, last, s.dpi, out)
+}
+
+// codeDPI is the resolution at which codes are looked for: what counters scan at.
+const codeDPI = 200
+
+func (s scanPages) Code(ctx context.Context, page int) (dossier.Code, bool, error) {
+	b, err := s.Picture(ctx, page, codeDPI)
 	var bad *dossier.Rejection
 	if errors.As(err, &bad) {
 		return "", false, nil // it goes to the tray, where a person sees that it is no good

@@ -62,7 +62,8 @@ type Options struct {
 	Parallel int           // documents in flight; 0: 2
 	Finder   Finder        // nil: scans are filed by folder and name only
 	Pile     Pile          // nil: a pile with several receipts is not taken apart
-	Receipts bool          // receipt pages of a pile are kept
+	Receipts bool          // receipt pages are kept
+	Spool    string        // folder for the parts of a pile on their way; empty: the system's
 	Join     bool          // JPEG series (scan_001.jpg, scan_002.jpg …) become one document
 	Quiet    time.Duration // how long no page may have been added to a series; 0: 15 s
 	DPI      int           // of JPEG pages that state none; 0: 200
@@ -407,13 +408,18 @@ func (f *Folder) bring(ctx context.Context, name string) error {
 			return err
 		}
 		slip.Dossier = code
-		if ok && f.Pile != nil {
-			parts, err := f.parts(ctx, name, code)
+		if ok {
+			parts, done, err := f.split(ctx, f.full(name), code)
+			defer func() { f.swept(done()) }()
 			if err != nil {
 				return err
 			}
-			if len(parts) > 1 {
-				return f.bringPile(ctx, h, before, name, slip, parts)
+			if len(parts) > 0 {
+				end, err := f.submitParts(ctx, name, slip, parts)
+				if err != nil {
+					return err
+				}
+				return f.conclude(h, before, name, end)
 			}
 		}
 	}
@@ -436,6 +442,18 @@ func (f *Folder) hand(ctx context.Context, h *os.File, before fs.FileInfo, name 
 	if err != nil {
 		return err
 	}
+	return f.conclude(h, before, name, end)
+}
+
+// swept logs what the removal of files met that were ours and on their way.
+func (f *Folder) swept(err error) {
+	if err != nil {
+		f.Log.Warn().Err(nameless(err)).Msg("a part of a pile was left in the spool")
+	}
+}
+
+// conclude moves the file to its end if it is still the one that was read.
+func (f *Folder) conclude(h *os.File, before fs.FileInfo, name string, end ending) error {
 	if err := f.unchanged(h, name, before); err != nil {
 		return err
 	}
@@ -566,16 +584,33 @@ func inFolder(name string) string { return strings.TrimPrefix(name, TrayName+"/"
 
 // free is the name, or the name with a number where it is taken.
 func (f *Folder) free(name string) (string, error) {
-	ext := path.Ext(name)
-	base := strings.TrimSuffix(name, ext)
+	to := name
 	for i := 2; ; i++ {
-		_, err := f.root.Lstat(name)
+		_, err := f.root.Lstat(to)
 		if errors.Is(err, fs.ErrNotExist) {
-			return name, nil
+			return to, nil
 		}
 		if err != nil {
 			return "", err
 		}
-		name = fmt.Sprintf("%s (%d)%s", base, i, ext)
+		to = numbered(name, i)
 	}
+}
+
+func numbered(name string, i int) string {
+	ext := path.Ext(name)
+	return fmt.Sprintf("%s (%d)%s", strings.TrimSuffix(name, ext), i, ext)
+}
+
+// writeWhole writes a file that is there whole or not at all.
+func (f *Folder) writeWhole(name string, b []byte) error {
+	h, err := f.root.Create(name + ".tmp")
+	if err != nil {
+		return err
+	}
+	_, err = h.Write(b)
+	if err = errors.Join(err, h.Sync(), h.Close()); err != nil {
+		return err
+	}
+	return f.root.Rename(name+".tmp", name)
 }

@@ -61,16 +61,18 @@ func (f *Folder) endOfSeries(ctx context.Context, s series, names []string, page
 		return ending{folder: TrayName}, nil
 	}
 	slip, ok := Filed(names[0])
+	pile := false // several dossiers' papers may lie in it
 	if !ok && f.Finder != nil {
 		var err error
 		if slip.Dossier, ok, err = f.Finder.Find(ctx, f.full(names[0])); err != nil {
 			return ending{}, err
 		}
+		pile = ok
 	}
 	if !ok {
 		return ending{folder: TrayName}, nil
 	}
-	joined, err := os.CreateTemp("", "sohoa-series-*.pdf")
+	joined, err := os.CreateTemp(f.Spool, "temp-series-*.pdf")
 	if err != nil {
 		return ending{}, err
 	}
@@ -81,6 +83,16 @@ func (f *Folder) endOfSeries(ctx context.Context, s series, names []string, page
 		return f.badPage(ctx, slip, names, pages)
 	case err != nil:
 		return ending{}, err
+	}
+	if pile {
+		parts, done, err := f.split(ctx, joined.Name(), slip.Dossier)
+		defer func() { f.swept(done()) }()
+		if err != nil {
+			return ending{}, err
+		}
+		if len(parts) > 0 {
+			return f.submitParts(ctx, path.Join(path.Dir(names[0]), slip.FileName), slip, parts)
+		}
 	}
 	size, err := joined.Seek(0, 1)
 	if err != nil {
@@ -149,15 +161,7 @@ func (f *Folder) moveAll(names []string, end ending) error {
 		return err
 	}
 	note := movesPrefix + trayID(names[0]) + ".json"
-	h, err := f.root.Create(note + ".tmp")
-	if err != nil {
-		return err
-	}
-	_, err = h.Write(b)
-	if err = errors.Join(err, h.Sync(), h.Close()); err != nil {
-		return err
-	}
-	if err := f.root.Rename(note+".tmp", note); err != nil {
+	if err := f.writeWhole(note, b); err != nil {
 		return err
 	}
 	return f.finish(note)

@@ -126,6 +126,11 @@ func serve(doc **document, req request, res *response, note func(response)) (err
 		png, err := (*doc).picture(ctx, req.Page, req.DPI)
 		res.Picture = png
 		return err
+	case opPages:
+		res.Pages, err = (*doc).divisible(ctx, req.DPI)
+		return err
+	case opExtract:
+		return (*doc).extract(ctx, req.Page, req.Last, req.DPI, req.Out)
 	}
 	return fmt.Errorf("unknown request")
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
 
 	"sohoa/dossier"
+	"sohoa/pipeline/pdf/pdfa"
 )
 
 // document is a file in the child.
@@ -33,7 +34,8 @@ type document struct {
 	found   []dossier.Finding // by inspect
 	pages   int
 	second  *secondReader
-	spare   []*os.File // temporary files without a name
+	apart   *pdfa.Source // what extract takes pages from
+	spare   []*os.File   // temporary files without a name
 }
 
 func openDocument(path string, s setup, note func(response)) (*document, error) {

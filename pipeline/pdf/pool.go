@@ -317,6 +317,28 @@ func (s *Session) Picture(ctx context.Context, page, dpi int) ([]byte, error) {
 	return res.Picture, nil
 }
 
+// Pages is the number of pages that Extract can take apart: 1 for what must stay
+// whole or cannot be read well enough (a signed file, a picture, a damaged file).
+// dpi is for images that state none.
+func (s *Session) Pages(ctx context.Context, dpi int) (int, error) {
+	res, err := s.call(ctx, request{Op: opPages, DPI: dpi})
+	return res.Pages, err
+}
+
+// Extract writes the pages from first to last, both included, as a PDF of their
+// own to the file out, which it creates or empties. What a page is made of keeps
+// its bytes: no picture is decoded. The same pages of the same file give the same
+// bytes. It answers ErrSigned for a signed file. After an error nothing at out is
+// of use.
+func (s *Session) Extract(ctx context.Context, first, last, dpi int, out string) error {
+	abs, err := filepath.Abs(out)
+	if err != nil {
+		return fmt.Errorf("pdf: extract: %w", err)
+	}
+	_, err = s.call(ctx, request{Op: opExtract, Page: first, Last: last, DPI: dpi, Out: abs})
+	return err
+}
+
 // Close gives the child back. It is harmless to call it again.
 func (s *Session) Close() {
 	if s.closed {

@@ -26,6 +26,8 @@ const (
 	opInspect   op = "inspect"
 	opNormalise op = "normalise"
 	opPicture   op = "picture"
+	opPages     op = "pages"
+	opExtract   op = "extract"
 	opClose     op = "close"
 )
 
@@ -36,6 +38,7 @@ type request struct {
 	Out      string        `json:"out,omitempty"`
 	Label    *Label        `json:"label,omitempty"`
 	Page     int           `json:"page,omitempty"`
+	Last     int           `json:"last,omitempty"` // with opExtract: Page is the first
 	DPI      int           `json:"dpi,omitempty"`
 	Setup    *setup        `json:"setup,omitempty"` // with opOpen
 }

@@ -422,6 +422,7 @@ func (c *converter) optionalContent(oc dict) error {
 
 // pageSource is a page with what it inherits.
 type pageSource struct {
+	at                             ref // zero: a page that is no object of its own
 	d                              dict
 	resources, media, crop, rotate any
 }
@@ -460,6 +461,7 @@ func (c *converter) pages(cat dict) ([]pageSource, error) {
 		list, isNode := kids.(array)
 		if !isNode || d["Type"] == name("Page") {
 			up.d = d
+			up.at, _ = o.(ref)
 			if out = append(out, up); len(out) > maxPages {
 				return refuse("more than %d pages", maxPages)
 			}
