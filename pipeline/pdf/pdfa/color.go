@@ -3,10 +3,15 @@ package pdfa
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 )
+
+// errNoSuchSpace: a name that is neither a colour space of PDF's own nor one of
+// the resources.
+var errNoSuchSpace = errors.New("no colour space of the name")
 
 // space is a colour space in the copy.
 type space struct {
@@ -104,7 +109,7 @@ func (c *converter) namedSpace(n name, res dict, depth int) (space, error) {
 		if o := cs[n]; o != nil {
 			return c.space(o, nil, depth+1)
 		}
-		return space{}, refuse("colour space %s", n)
+		return space{}, fmt.Errorf("%w: %w %s", ErrNotConvertible, errNoSuchSpace, ownWord(string(n)))
 	}
 	cs, err := c.dict(res["ColorSpace"])
 	if err != nil {

@@ -371,11 +371,14 @@ func (w *rewriter) do(args array) error {
 	}
 	switch sub {
 	case name("Image"):
-		w.c.drawn++
 		num, err := w.c.image(s, key, w.res, false)
+		if w.c.undrawn(err) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
+		w.c.drawn++
 		w.use("XObject", n, ref{num, 0})
 		w.emit("Do", n)
 	case name("Form"):
@@ -692,11 +695,14 @@ func (w *rewriter) inline(l *lexer) error {
 		return refuse("the page content is damaged: inline image without its end")
 	}
 	l.pos += i + 2
-	w.c.drawn++
 	num, err := w.c.image(&stream{d, io.NewSectionReader(bytes.NewReader(data), 0, int64(len(data)))}, ref{}, w.res, true)
+	if w.c.undrawn(err) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
+	w.c.drawn++
 	xo, err := w.c.dict(w.res["XObject"])
 	if err != nil {
 		return err

@@ -163,6 +163,7 @@ type converter struct {
 	text               bool // some text is shown
 	hiddenText         bool // some text is there and invisible
 	drawn              int  // images drawn
+	left               int  // images left out because no reader could draw them
 	paths              bool // something is painted that is no image
 
 	cmykIntent bool // decided by the dry run
@@ -568,9 +569,13 @@ func (c *converter) page(p pageSource, no, tree int) (ref, error) {
 	if err != nil {
 		return ref{}, err
 	}
+	drawn, left := c.drawn, c.left
 	content, newRes, err := c.rewrite(data, res, &graphics{}, 0)
 	if err != nil {
 		return ref{}, err
+	}
+	if c.left > left && c.drawn == drawn {
+		return ref{}, refuse("the page's only image cannot be drawn")
 	}
 	body := c.out.reserve()
 	c.out.bytes(body, dict{}, content, len(content) > 200)

@@ -95,10 +95,8 @@ func TestCorpus(t *testing.T) {
 			from[name] = path
 		}
 	}
-	// The goal is 97 % of the files with nothing but images, and is missed by one
-	// file: four are broken on purpose. What was reached may not be lost.
-	if n.bare-n.bareCopied > 4 {
-		t.Errorf("%d of %d files with nothing but images became PDF/A; all but 4 did before", n.bareCopied, n.bare)
+	if n.bareCopied*100 < n.bare*97 {
+		t.Errorf("%d of %d files with nothing but images became PDF/A; 97 %% is the goal", n.bareCopied, n.bare)
 	}
 	t.Run("same picture", func(t *testing.T) { n.compare(t, out, from) })
 	t.Run("veraPDF", func(t *testing.T) {

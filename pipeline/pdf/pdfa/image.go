@@ -1,8 +1,33 @@
 package pdfa
 
 import (
+	"errors"
+	"fmt"
 	"io"
+
+	"sohoa/dossier"
 )
+
+// errUndrawable is an ErrNotConvertible of one image: its coding or its colours
+// have a name that PDF does not know, so that there is nothing a reader could
+// draw. The page can be carried over without it.
+var errUndrawable = fmt.Errorf("%w: an image that cannot be drawn", ErrNotConvertible)
+
+// undrawn reports whether an image is left out of the copy because of err, and
+// notes it.
+func (c *converter) undrawn(err error) bool {
+	if !errors.Is(err, errUndrawable) {
+		return false
+	}
+	c.left++
+	if !c.found[dossier.Repaired] {
+		c.finding(dossier.Repaired, 0)
+		c.findings[len(c.findings)-1].Detail = dossier.Text{
+			VI: "bản lưu bỏ ảnh có mã hóa hoặc hệ màu không tồn tại, không trình đọc nào hiển thị",
+			EN: "the copy leaves out an image of a coding or colour space that does not exist, which is not shown"}
+	}
+	return true
+}
 
 // image carries an image over and returns its object number. Its bytes stay as
 // they are wherever PDF/A allows their coding.
@@ -75,6 +100,9 @@ func (c *converter) newImage(s *stream, res dict) (int, error) {
 	} else {
 		if d["ColorSpace"] != nil || last != "JPXDecode" {
 			cs, err := c.space(d["ColorSpace"], res, 0)
+			if _, named := d["ColorSpace"].(name); named && errors.Is(err, errNoSuchSpace) {
+				return 0, fmt.Errorf("%w: %w", errUndrawable, err)
+			}
 			if err != nil {
 				return 0, err
 			}
@@ -154,6 +182,9 @@ func (c *converter) masks(d, out dict, res dict, comps int) error {
 		if ms, ok := m.(*stream); ok {
 			key, _ := d["SMask"].(ref)
 			num, err := c.softMaskImage(ms, key)
+			if errors.Is(err, errUndrawable) {
+				return refuse("a soft mask that cannot be drawn")
+			}
 			if err != nil {
 				return err
 			}
@@ -176,6 +207,9 @@ func (c *converter) masks(d, out dict, res dict, comps int) error {
 			m = &stream{mm, m.body}
 		}
 		num, err := c.image(m, key, res, true)
+		if errors.Is(err, errUndrawable) {
+			return refuse("a mask that cannot be drawn")
+		}
 		if err != nil {
 			return err
 		}
@@ -254,7 +288,12 @@ func (c *converter) imageBody(s *stream, fs []filter, out dict) (int, error) {
 			}
 		case "LZWDecode":
 			lzwAt = i
+		case "Crypt":
+			return 0, refuse("an image with encryption of its own")
 		default:
+			if i == len(fs)-1 {
+				return 0, fmt.Errorf("%w: coded as %s", errUndrawable, ownWord(string(f.name)))
+			}
 			return 0, refuse("an image coded as %s", f.name)
 		}
 	}
