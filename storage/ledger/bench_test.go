@@ -25,6 +25,9 @@ import (
 // (100,000 by default):
 //
 //	SOHOA_BENCH_DOSSIERS=10000000 go test -run '^$' -bench . -timeout 1h ./storage/ledger
+//
+// SOHOA_BENCH_DATABASE names a database to use in place of a new one: it is
+// filled if it is empty and stays as it is afterwards, for another look.
 const (
 	benchUnits = 350
 	benchDays  = 1826
@@ -101,7 +104,12 @@ func fill(b *testing.B, engine string) (string, int) {
 		days, k = max(1, want/benchUnits), 1
 	}
 	var dsn string
-	if engine == "sqlite" {
+	if kept := os.Getenv("SOHOA_BENCH_DATABASE"); strings.HasPrefix(kept, engine) {
+		dsn = kept
+		if n := filledBefore(b, kept); n > 0 {
+			return kept, n
+		}
+	} else if engine == "sqlite" {
 		dir, err := os.MkdirTemp("", "sohoa-bench-")
 		must(b, err)
 		benchDirs = append(benchDirs, dir)
@@ -186,6 +194,25 @@ func fill(b *testing.B, engine string) (string, int) {
 	rows := benchUnits * days * k
 	fmt.Printf("# %s: %d dossiers, %d units, %d days, made in %v\n", engine, rows, benchUnits, days, time.Since(start).Round(time.Second))
 	return dsn, rows
+}
+
+// filledBefore is how many dossiers the database has, about.
+func filledBefore(b *testing.B, dsn string) int {
+	l, err := Open(b.Context(), dsn, Options{Log: zerolog.Nop()})
+	must(b, err)
+	defer l.Close()
+	must(b, l.Migrate(b.Context()))
+	ind, ok := tally.Find("3", "")
+	if !ok {
+		b.Fatal("no indicator 3")
+	}
+	cells, err := l.Sums(b.Context(), nil, []tally.Series{ind.Series()}, dossier.Period{})
+	must(b, err)
+	sum := 0
+	for _, c := range cells {
+		sum += int(c.Denominator)
+	}
+	return sum
 }
 
 var benchDirs []string

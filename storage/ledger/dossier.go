@@ -30,15 +30,21 @@ func (e *entry) cells() []tally.Cell {
 const dossierColumns = `code, known, unit, procedure, channel, status, received_at, resolved_at, synced_at, personal_at,
 	returns_document, components, reused, personal, results, legal_results`
 
+// scanDossier reads into plain types: for others, database/sql writes every
+// number as text and reads it again.
 func scanDossier(r interface{ Scan(...any) error }) (*entry, error) {
-	var e entry
-	var known, returns int64
-	var received, resolved, synced, personal int64
-	err := r.Scan(&e.Code, &known, &e.Unit, &e.Procedure, &e.Channel, &e.Status, &received, &resolved, &synced, &personal,
-		&returns, &e.Components, &e.Reused, &e.PersonalStore, &e.Results, &e.LegalResults)
-	e.known, e.ReturnsDocument = known != 0, returns != 0
-	e.ReceivedAt, e.ResolvedAt, e.SyncedAt, e.PersonalStoreAt = instant(received), instant(resolved), instant(synced), instant(personal)
-	return &e, err
+	var code, unit, procedure, status string
+	var known, channel, received, resolved, synced, personal, returns int64
+	var components, reused, personalStore, results, legal int64
+	err := r.Scan(&code, &known, &unit, &procedure, &channel, &status, &received, &resolved, &synced, &personal,
+		&returns, &components, &reused, &personalStore, &results, &legal)
+	return &entry{known: known != 0, Dossier: dossier.Dossier{
+		Registered: dossier.Registered{Code: dossier.Code(code), Unit: dossier.UnitCode(unit), Procedure: dossier.ProcedureCode(procedure),
+			Channel: dossier.Channel(channel), Status: dossier.Status(status), ReceivedAt: instant(received), ResolvedAt: instant(resolved),
+			SyncedAt: instant(synced), PersonalStoreAt: instant(personal)},
+		ReturnsDocument: returns != 0,
+		Facts: dossier.Facts{Components: int(components), Reused: int(reused), PersonalStore: int(personalStore),
+			Results: int(results), LegalResults: int(legal)}}}, err
 }
 
 // lockDossiers returns the dossiers of those codes, locked in the order of their

@@ -139,7 +139,7 @@ func (l *Ledger) List(ctx context.Context, q ListQuery) (Page, error) {
 		return Page{}, nil
 	}
 
-	w := &listWalk{ind: ind, q: q, column: column, side: side, from: from, at: from, limit: limit, postgres: l.pool != nil}
+	w := &listWalk{ind: ind, q: q, column: column, side: side, from: from, at: from, limit: limit, postgres: l.pool != nil, days: mostDays / 4}
 	err = l.snapshot(ctx, func(ctx context.Context, r querier) error {
 		if l.pool != nil {
 			// PostgreSQL thinks the ranges are wide and would read all counters.
@@ -175,10 +175,12 @@ func (l *Ledger) List(ctx context.Context, q ListQuery) (Page, error) {
 	return w.page, nil
 }
 
-// listRange is a unit's counters of a run of periods: years, months or days.
+// listRange is a unit's counters of a run of periods: years, months or days. Of
+// a single day's dossiers, it is those after a code.
 type listRange struct {
 	unit     dossier.UnitCode
 	from, to int64
+	after    dossier.Code
 }
 
 // listWalk looks for the dossiers of one page: it goes down from years to months
@@ -196,6 +198,7 @@ type listWalk struct {
 	page   Page
 	at     listPlace // the last dossier that has been looked at
 	looked int
+	days   int // to ask for at once: as many as have about readMost dossiers
 }
 
 // busyRow is a row of the counters that is not zero.
@@ -208,8 +211,10 @@ type busyRow struct {
 func busyRows(ctx context.Context, r querier, text string, args []any) ([]busyRow, error) {
 	var out []busyRow
 	err := query(ctx, r, text, args, func(rows *sql.Rows) error {
+		var unit string
 		var b busyRow
-		err := rows.Scan(&b.unit, &b.period, &b.count)
+		err := rows.Scan(&unit, &b.period, &b.count)
+		b.unit = dossier.UnitCode(unit)
 		out = append(out, b)
 		return err
 	})
@@ -231,7 +236,10 @@ func (w *listWalk) down(ctx context.Context, r querier, rows []busyRow) (done bo
 			f := rows[n]
 			n++
 			lo, hi := f.period, f.period
+			var after dossier.Code
 			switch {
+			case f.unit == w.from.unit && f.period == int64(w.from.day):
+				after = w.from.code
 			case f.period < 10000: // a year: its months
 				lo, hi = max(lo*100+1, monthOf(w.first)), min(hi*100+12, monthOf(w.last))
 				if f.unit == w.from.unit {
@@ -244,7 +252,7 @@ func (w *listWalk) down(ctx context.Context, r querier, rows []busyRow) (done bo
 				}
 			}
 			if lo <= hi {
-				next = append(next, listRange{f.unit, lo, hi})
+				next = append(next, listRange{f.unit, lo, hi, after})
 				sum += f.count
 			}
 		}
@@ -264,10 +272,11 @@ func (w *listWalk) down(ctx context.Context, r querier, rows []busyRow) (done bo
 }
 
 // most is how many ranges of counters one query asks for, mostDays how many
-// days' dossiers: few, for a day may have thousands.
+// days' dossiers, readMost how many dossiers it returns.
 const (
 	most     = 256
-	mostDays = 64
+	mostDays = 128
+	readMost = 2000
 )
 
 // within returns the rows of the ranges that are not zero.
@@ -279,21 +288,22 @@ func (w *listWalk) within(ctx context.Context, r querier, ranges []listRange) ([
 		ORDER BY c.unit, c.period`, args)
 }
 
-// table writes the ranges as a table v of three columns and returns them as
+// table writes the ranges as a table v of four columns and returns them as
 // arguments. PostgreSQL plans a list of hundreds of values anew at every call,
 // for longer than it runs; arrays it takes as they come.
 func (w *listWalk) table(ranges []listRange) (text string, args []any) {
 	if w.postgres {
-		units, from, to := make([]string, len(ranges)), make([]int64, len(ranges)), make([]int64, len(ranges))
+		units, from, to, after := make([]string, len(ranges)), make([]int64, len(ranges)), make([]int64, len(ranges)), make([]string, len(ranges))
 		for i, c := range ranges {
-			units[i], from[i], to[i] = string(c.unit), c.from, c.to
+			units[i], from[i], to[i], after[i] = string(c.unit), c.from, c.to, string(c.after)
 		}
-		return `unnest(CAST($1 AS TEXT[]), CAST($2 AS BIGINT[]), CAST($3 AS BIGINT[])) AS v (column1, column2, column3)`, []any{units, from, to}
+		return `unnest(CAST($1 AS TEXT[]), CAST($2 AS BIGINT[]), CAST($3 AS BIGINT[]), CAST($4 AS TEXT[])) AS v (column1, column2, column3, column4)`,
+			[]any{units, from, to, after}
 	}
 	for _, c := range ranges {
-		args = append(args, string(c.unit), c.from, c.to)
+		args = append(args, string(c.unit), c.from, c.to, string(c.after))
 	}
-	return `(` + valuesText(len(ranges), "TEXT", "BIGINT", "BIGINT") + `) AS v`, args
+	return `(` + valuesText(len(ranges), "TEXT", "BIGINT", "BIGINT", "TEXT") + `) AS v`, args
 }
 
 // valuesText is n rows of parameters of those types, with the column names that
@@ -326,54 +336,74 @@ func valuesText(n int, types ...string) string {
 }
 
 // read adds the dossiers of the days to the page; done says that it is full.
+//
+// What has been looked at is left out by a code for every day: one comparison of
+// the whole place, (unit, day, code) > (…), PostgreSQL takes for the place where
+// to begin in the index, and from there walks over all the units before the day's.
 func (w *listWalk) read(ctx context.Context, r querier, days []listRange) (done bool, err error) {
-	values, rows := w.table(days)
-	n := len(rows)
-	after := `(unit, ` + w.column + `, code) > (` + placeholders(n+1, 3) + `) ORDER BY unit, ` + w.column + `, code LIMIT ` + strconv.Itoa(readMost)
-	on := ` dossier WHERE unit = v.column1 AND ` + w.column + ` = v.column2 AND `
 	// Both databases would rather walk all dossiers in the order of the list and
 	// look each up among the days, as the matches seem many and the limit small.
 	// CROSS JOIN keeps SQLite from it; PostgreSQL, a limit within each day.
-	text := `SELECT ` + dossierColumns + ` FROM ` + values + ` CROSS JOIN` + on + after
-	if w.postgres {
-		text = `SELECT d.* FROM ` + values + ` CROSS JOIN LATERAL (SELECT ` + dossierColumns + ` FROM` + on + after + `) AS d
-			ORDER BY d.unit, v.column2, d.code LIMIT ` + strconv.Itoa(readMost)
-	}
-	for {
-		var got []*entry
-		if err := query(ctx, r, text, append(rows[:n:n], string(w.at.unit), int64(w.at.day), string(w.at.code)), func(rows *sql.Rows) error {
+	limit := strconv.Itoa(readMost)
+	for len(days) > 0 {
+		some := days[:min(len(days), w.days)]
+		values, args := w.table(some)
+		text := `SELECT ` + dossierColumns + ` FROM ` + values + ` CROSS JOIN dossier
+			WHERE unit = v.column1 AND ` + w.column + ` = v.column2 AND code > v.column4 ORDER BY unit, ` + w.column + `, code LIMIT ` + limit
+		if w.postgres {
+			text = `SELECT d.* FROM ` + values + ` CROSS JOIN LATERAL (SELECT ` + dossierColumns + ` FROM dossier
+					WHERE unit = v.column1 AND ` + w.column + ` = v.column2 AND code > v.column4 ORDER BY code LIMIT ` + limit + `) AS d
+				ORDER BY d.unit, v.column2, d.code LIMIT ` + limit
+		}
+		n := 0
+		if err := query(ctx, r, text, args, func(rows *sql.Rows) error {
+			n++
+			if done {
+				return nil
+			}
 			e, err := scanDossier(rows)
-			got = append(got, e)
+			if err == nil {
+				done = w.look(e)
+			}
 			return err
-		}); err != nil {
-			return false, err
+		}); err != nil || done {
+			return done, err
 		}
-		for _, e := range got {
-			here := listPlace{e.Unit, dossier.DateOf(e.ReceivedAt), e.Code}
-			if w.column == "resolved_day" {
-				here.day = dossier.DateOf(e.ResolvedAt)
+		looked := len(some) // days of which nothing is left
+		if n == readMost {
+			looked = slices.IndexFunc(some, func(d listRange) bool { return d.unit == w.at.unit && d.from == int64(w.at.day) })
+			if looked < 0 {
+				return false, errors.New("ledger: a dossier stands under another day than its own")
 			}
-			if e.known && w.ind.On(w.q.Side, &e.Dossier) && w.q.passes(e) {
-				if len(w.page.Items) == w.limit {
-					w.page.Next = w.at.cursor()
-					return true, nil
-				}
-				w.page.Items = append(w.page.Items, e.Dossier)
-			}
-			w.at = here
-			if w.looked++; w.looked >= scanMost {
-				w.page.Next = w.at.cursor()
-				return true, nil
-			}
+			some[looked].after = w.at.code
 		}
-		if len(got) < readMost {
-			return false, nil
-		}
+		days = days[looked:]
+		w.days = min(max(1, len(some)*readMost/max(1, n)), mostDays)
 	}
+	return false, nil
 }
 
-// readMost is how many dossiers one query reads.
-const readMost = 500
+// look puts the dossier on the page if it belongs there; done says that the page
+// is full and that the dossier was the first too many.
+func (w *listWalk) look(e *entry) (done bool) {
+	here := listPlace{e.Unit, dossier.DateOf(e.ReceivedAt), e.Code}
+	if w.column == "resolved_day" {
+		here.day = dossier.DateOf(e.ResolvedAt)
+	}
+	if e.known && w.ind.On(w.q.Side, &e.Dossier) && w.q.passes(e) {
+		if len(w.page.Items) == w.limit {
+			w.page.Next = w.at.cursor()
+			return true
+		}
+		w.page.Items = append(w.page.Items, e.Dossier)
+	}
+	w.at = here
+	if w.looked++; w.looked >= scanMost {
+		w.page.Next = w.at.cursor()
+		return true
+	}
+	return false
+}
 
 func (q ListQuery) passes(e *entry) bool {
 	if q.Channel != 0 && e.Channel != q.Channel {
