@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -150,71 +149,79 @@ func (l *Ledger) migrateSeries(ctx context.Context) error {
 func monthOf(day dossier.Date) int64 { return int64(day) / 100 }
 func yearOf(day dossier.Date) int64  { return int64(day) / 10000 }
 
-// add puts the cells into the counters: the day's row, the month's and the
-// year's, in the order of their keys, which is the order in which every writer
-// takes them. cells are sorted by unit, as tally.Diff returns them.
-func (t *tx) add(ctx context.Context, cells []tally.Cell) error {
-	if len(cells) == 0 {
-		return nil
-	}
-	type key struct {
-		unit   dossier.UnitCode
-		period int64
-	}
-	type row struct {
-		num, den [slots]int64
-	}
-	rows := map[key]*row{}
-	var mask uint64
+// add has the cells put into the counters when the transaction ends.
+func (t *tx) add(_ context.Context, cells []tally.Cell) error {
 	var unknown unknownSeriesError
 	for _, c := range cells {
-		slot, ok := t.l.series.known(c.Series)
-		if !ok {
-			if !slices.Contains(unknown, c.Series) {
-				unknown = append(unknown, c.Series)
-			}
-			continue
-		}
-		mask |= 1 << slot
-		for _, p := range [3]int64{int64(c.Day), monthOf(c.Day), yearOf(c.Day)} {
-			r := rows[key{c.Unit, p}]
-			if r == nil {
-				r = new(row)
-				rows[key{c.Unit, p}] = r
-			}
-			r.num[slot] += c.Numerator
-			r.den[slot] += c.Denominator
+		if _, ok := t.l.series.known(c.Series); !ok && !slices.Contains(unknown, c.Series) {
+			unknown = append(unknown, c.Series)
 		}
 	}
 	if unknown != nil {
 		return unknown
 	}
-	keys := make([]key, 0, len(rows))
-	for k, r := range rows {
-		if r.num != [slots]int64{} || r.den != [slots]int64{} {
-			keys = append(keys, k)
+	t.cells = append(t.cells, cells...)
+	return nil
+}
+
+// counterRows is what the transaction adds to the counters: for every day the
+// day's row, the month's and the year's, in the order of their keys, which is the
+// order in which every writer takes them. It happens last, so that the rows that
+// everybody wants are locked for no longer than the commit takes.
+func (t *tx) counterRows() (head, tail string, rows [][]any) {
+	type key struct {
+		unit   dossier.UnitCode
+		period int64
+	}
+	type row [2 * slots]int64 // n0, d0, n1, d1, …
+	sums := map[key]*row{}
+	for _, c := range t.cells {
+		slot, _ := t.l.series.known(c.Series)
+		for _, p := range [3]int64{int64(c.Day), monthOf(c.Day), yearOf(c.Day)} {
+			r := sums[key{c.Unit, p}]
+			if r == nil {
+				r = new(row)
+				sums[key{c.Unit, p}] = r
+			}
+			r[2*slot] += c.Numerator
+			r[2*slot+1] += c.Denominator
 		}
+	}
+	var used row
+	keys := make([]key, 0, len(sums))
+	for k, r := range sums {
+		if *r == (row{}) {
+			continue
+		}
+		keys = append(keys, k)
+		for i, v := range r {
+			if v != 0 {
+				used[i] = 1
+			}
+		}
+	}
+	if len(keys) == 0 {
+		return "", "", nil
 	}
 	slices.SortFunc(keys, func(a, b key) int {
 		return cmp.Or(cmp.Compare(a.unit, b.unit), cmp.Compare(a.period, b.period))
 	})
-	head, tail := upsertText(mask)
-	width := bits.OnesCount64(mask)
-	values := make([][]any, len(keys))
-	for i, k := range keys {
-		r := rows[k]
-		v := make([]any, 0, 2+2*width)
-		v = append(v, string(k.unit), k.period)
-		for m := mask; m != 0; m &= m - 1 {
-			s := bits.TrailingZeros64(m)
-			v = append(v, none(r.num[s]), none(r.den[s]))
+	var columns []int
+	for i, v := range used {
+		if v != 0 {
+			columns = append(columns, i)
 		}
-		values[i] = v
 	}
-	if _, err := t.bulk(ctx, head, tail, values); err != nil {
-		return fmt.Errorf("keep the tallies: %w", err)
+	for _, k := range keys {
+		v := make([]any, 0, 2+len(columns))
+		v = append(v, string(k.unit), k.period)
+		for _, c := range columns {
+			v = append(v, none(sums[k][c]))
+		}
+		rows = append(rows, v)
 	}
-	return nil
+	head, tail = upsertText(columns)
+	return head, tail, rows
 }
 
 // none is NULL for zero: a column that never counted takes no room.
@@ -225,25 +232,21 @@ func none(n int64) any {
 	return n
 }
 
-// upsertText is the statement that adds to the columns of the slots in mask.
-func upsertText(mask uint64) (head, tail string) {
+// upsertText is the statement that adds to the columns, which are numbered as in
+// a row: n0, d0, n1, d1, ….
+func upsertText(columns []int) (head, tail string) {
 	var h, u strings.Builder
 	h.WriteString("INSERT INTO counter (unit, period")
 	u.WriteString("ON CONFLICT (unit, period) DO UPDATE SET ")
-	for i, m := 0, mask; m != 0; i, m = i+1, m&(m-1) {
+	for i, n := range columns {
+		c := "nd"[n%2:n%2+1] + strconv.Itoa(n/2)
+		h.WriteString(", " + c)
 		if i > 0 {
 			u.WriteString(", ")
 		}
-		s := strconv.Itoa(bits.TrailingZeros64(m))
-		h.WriteString(", n" + s + ", d" + s)
-		for j, c := range [2]string{"n" + s, "d" + s} {
-			if j > 0 {
-				u.WriteString(", ")
-			}
-			u.WriteString(c + " = COALESCE(counter." + c + ", 0) + COALESCE(excluded." + c + ", 0)")
-		}
+		u.WriteString(c + " = COALESCE(counter." + c + ", 0) + COALESCE(excluded." + c + ", 0)")
 	}
-	h.WriteString(") VALUES")
+	h.WriteString(")")
 	return h.String(), u.String()
 }
 

@@ -77,7 +77,7 @@ func (t *tx) holdDossiers(ctx context.Context, codes []dossier.Code) (map[dossie
 	return t.lockDossiers(ctx, codes)
 }
 
-const insertDossier = `INSERT INTO dossier (` + dossierColumns + `, received_day, resolved_day) VALUES`
+const insertDossier = `INSERT INTO dossier (` + dossierColumns + `, received_day, resolved_day)`
 
 // updateRegistered follows insertDossier to write what the register states,
 // leaving alone what the documents state.
@@ -234,7 +234,7 @@ func (e *legacy) cells() []tally.Cell {
 
 const resultColumns = `unit, number_key, known, number, authority_level, issued_on, valid_from, valid_to, revoked, name, digitised`
 
-const insertResult = `INSERT INTO result (` + resultColumns + `) VALUES`
+const insertResult = `INSERT INTO result (` + resultColumns + `)`
 
 func resultRow(e *legacy) []any {
 	return []any{string(e.key.unit), e.key.number, bit(e.known), e.Number, string(e.AuthorityLevel), int64(e.IssuedOn),

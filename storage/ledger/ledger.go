@@ -22,6 +22,8 @@ import (
 	"github.com/pressly/goose/v3/lock"
 	"github.com/rs/zerolog"
 	"modernc.org/sqlite"
+
+	"sohoa/tally"
 )
 
 //go:embed migrations
@@ -224,6 +226,7 @@ type tx struct {
 	sql    *sql.Tx // SQLite
 	pgx    pgx.Tx  // PostgreSQL
 	queued []string
+	cells  []tally.Cell // for the counters, at the end
 }
 
 func (t *tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
@@ -313,6 +316,10 @@ func (l *Ledger) updateOnce(ctx context.Context, f func(ctx context.Context, t *
 	if err := f(ctx, t); err != nil {
 		return err
 	}
+	head, tail, rows := t.counterRows()
+	if _, err := t.bulk(ctx, head, tail, rows); err != nil {
+		return fmt.Errorf("keep the tallies: %w", err)
+	}
 	if err := stx.Commit(); err != nil {
 		return err
 	}
@@ -333,22 +340,52 @@ func (l *Ledger) updatePostgres(ctx context.Context, f func(ctx context.Context,
 	}); err != nil {
 		return err
 	}
-	// A context that has ended must not keep the connection from being rolled
-	// back: it goes back to the pool.
+	committed := false
 	defer func() {
+		if committed {
+			return
+		}
+		// A context that has ended must not keep the connection from being rolled
+		// back: it goes back to the pool.
 		rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
-		_ = ptx.Rollback(rctx) // nothing after a commit; a broken connection is not reused
+		_ = ptx.Rollback(rctx) // a broken connection is not reused
 	}()
 	t := &tx{querier: conn, exec: conn, l: l, pgx: ptx}
 	if err := f(ctx, t); err != nil {
 		return err
 	}
-	if err := ptx.Commit(ctx); err != nil {
+	if err := t.commitPostgres(ctx); err != nil {
 		return err
 	}
+	committed = true
 	l.kick(t.queued)
 	return nil
+}
+
+// commitPostgres adds to the counters and commits, in one round trip.
+func (t *tx) commitPostgres(ctx context.Context) error {
+	head, tail, rows := t.counterRows()
+	if len(rows) == 0 {
+		return t.pgx.Commit(ctx)
+	}
+	text, args, err := columnwise(head, tail, rows)
+	if err != nil {
+		return err
+	}
+	var b pgx.Batch
+	b.Queue(text, args...)
+	b.Queue("COMMIT")
+	r := t.pgx.SendBatch(ctx, &b)
+	if _, err := r.Exec(); err != nil {
+		_ = r.Close() // says the same
+		return fmt.Errorf("keep the tallies: %w", err)
+	}
+	tag, err := r.Exec()
+	if err == nil && tag.String() != "COMMIT" { // something failed before, and went unnoticed
+		err = pgx.ErrTxCommitRollback
+	}
+	return errors.Join(err, r.Close())
 }
 
 // snapshot runs f on one state of the database, which writers do not disturb.

@@ -238,7 +238,7 @@ func (t *tx) importProcedures(ctx context.Context, procedures []dossier.Procedur
 		rows = append(rows, []any{string(p.Code), p.Name, bit(p.ReturnsDocument), bit(unsettled)})
 	}
 	slices.SortFunc(rows, func(a, b []any) int { return cmp.Compare(a[0].(string), b[0].(string)) })
-	_, err := t.bulk(ctx, `INSERT INTO procedure (code, name, returns_document, unsettled) VALUES`,
+	_, err := t.bulk(ctx, `INSERT INTO procedure (code, name, returns_document, unsettled)`,
 		`ON CONFLICT (code) DO UPDATE SET name = excluded.name, returns_document = excluded.returns_document,
 			unsettled = procedure.unsettled + excluded.unsettled`, rows)
 	if err != nil {

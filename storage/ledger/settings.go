@@ -27,7 +27,7 @@ func (l *Ledger) ImportIndicators(ctx context.Context, period string, values map
 			rows = append(rows, []any{period, int64(line), v})
 		}
 		slices.SortFunc(rows, func(a, b []any) int { return int(a[1].(int64) - b[1].(int64)) })
-		_, err := t.bulk(ctx, `INSERT INTO indicator_value (period, line, value) VALUES`,
+		_, err := t.bulk(ctx, `INSERT INTO indicator_value (period, line, value)`,
 			`ON CONFLICT (period, line) DO UPDATE SET value = excluded.value`, rows)
 		return err
 	})

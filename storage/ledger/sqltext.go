@@ -3,11 +3,14 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
+	"github.com/jackc/pgx/v5/pgtype"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -41,66 +44,81 @@ func in[S ~string](column string, from int, values []S) (string, []any) {
 	return column + " IN (" + placeholders(from, n) + ")", args
 }
 
-// bulk writes rows: head is "INSERT INTO t (…) VALUES", tail what follows the
-// values. It returns how many rows the database says it touched.
+// bulk writes rows: head is "INSERT INTO t (…)", tail what follows the values. It
+// returns how many rows the database says it touched.
 func (t *tx) bulk(ctx context.Context, head, tail string, rows [][]any) (int64, error) {
 	if len(rows) == 0 {
 		return 0, nil
 	}
-	width := len(rows[0])
-	if t.pgx == nil && len(rows) > 1 {
-		// SQLite is in this process: one row at a time, prepared once.
-		st, err := t.exec.PrepareContext(ctx, head+" ("+placeholders(1, width)+") "+tail)
+	if t.pgx != nil {
+		text, args, err := columnwise(head, tail, rows)
 		if err != nil {
 			return 0, err
 		}
-		defer st.Close()
-		var sum int64
-		for _, r := range rows {
-			res, err := st.ExecContext(ctx, r...)
-			if err != nil {
-				return sum, err
-			}
-			n, err := res.RowsAffected()
-			if err != nil {
-				return sum, err
-			}
-			sum += n
-		}
-		return sum, nil
+		return t.Exec(ctx, text, args...)
 	}
+	// SQLite is in this process: one row at a time, prepared once.
+	st, err := t.exec.PrepareContext(ctx, head+" VALUES ("+placeholders(1, len(rows[0]))+") "+tail)
+	if err != nil {
+		return 0, err
+	}
+	defer st.Close()
 	var sum int64
-	for len(rows) > 0 {
-		// A few rows, as a document's tallies are, in one go; more in chunks of powers
-		// of two, for few different texts, below the limit of 65,535 parameters.
-		n := len(rows)
-		if n > 8 {
-			for n = 8; n*2 <= len(rows) && n*2*width < 32768 && n < 512; {
-				n *= 2
-			}
-		}
-		var b strings.Builder
-		args := make([]any, 0, n*width)
-		b.WriteString(head)
-		for i, r := range rows[:n] {
-			if i > 0 {
-				b.WriteByte(',')
-			}
-			b.WriteString(" (")
-			b.WriteString(placeholders(1+i*width, width))
-			b.WriteByte(')')
-			args = append(args, r...)
-		}
-		b.WriteByte(' ')
-		b.WriteString(tail)
-		k, err := t.Exec(ctx, b.String(), args...)
+	for _, r := range rows {
+		res, err := st.ExecContext(ctx, r...)
 		if err != nil {
 			return sum, err
 		}
-		sum += k
-		rows = rows[n:]
+		n, err := res.RowsAffected()
+		if err != nil {
+			return sum, err
+		}
+		sum += n
 	}
 	return sum, nil
+}
+
+// columnwise is the statement that gives PostgreSQL the rows as an array for
+// every column: one text and one plan for any number of rows, and no thousands
+// of parameters. The rows go in as they stand, so that locks are taken in their
+// order.
+func columnwise(head, tail string, rows [][]any) (text string, args []any, err error) {
+	var b strings.Builder
+	b.WriteString(head)
+	b.WriteString(" SELECT * FROM unnest(")
+	for i := range rows[0] {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		var texts []string
+		var numbers []pgtype.Int8
+		for _, r := range rows {
+			switch v := r[i].(type) {
+			case string:
+				texts = append(texts, v)
+			case int64:
+				numbers = append(numbers, pgtype.Int8{Int64: v, Valid: true})
+			case nil:
+				numbers = append(numbers, pgtype.Int8{})
+			default:
+				return "", nil, fmt.Errorf("ledger: a %T among the values", v)
+			}
+		}
+		b.WriteString("CAST($" + strconv.Itoa(i+1))
+		switch len(rows) {
+		case len(texts):
+			b.WriteString(" AS TEXT[])")
+			args = append(args, texts)
+		case len(numbers):
+			b.WriteString(" AS BIGINT[])")
+			args = append(args, numbers)
+		default:
+			return "", nil, errors.New("ledger: texts and numbers in one column")
+		}
+	}
+	b.WriteString(") ")
+	b.WriteString(tail)
+	return b.String(), args, nil
 }
 
 // query calls scan for every row.
