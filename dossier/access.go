@@ -60,6 +60,8 @@ type Account struct {
 	LockedUntil time.Time // no attempt is looked at before
 	CreatedAt   time.Time
 	LastLogin   time.Time
+	Subject     string // who it is at the single sign-on, hashed; empty: a local account
+	Epoch       int64  // a session that began in an earlier one has ended
 }
 
 // Errors of accounts.

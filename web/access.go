@@ -71,6 +71,7 @@ type grant struct {
 	Actor
 	account    string // id, where a person is signed in
 	name       string // for the page's head: personal, never logged
+	local      bool   // signed in here and not at the single sign-on
 	mustChange bool
 	reach      Reach
 	units      map[dossier.UnitCode]bool // those within reach; nil where reach is ReachAny
@@ -137,7 +138,7 @@ func (s *server) admit(r *http.Request, pattern string, a Access) (grant, error)
 			return g, err
 		}
 		g.Actor = Actor{ID: "account:" + acc.ID, Role: acc.Role, Unit: acc.Unit, Window: true}
-		g.account, g.name, g.mustChange = acc.ID, cmpOr(acc.Name, acc.Login), acc.MustChange
+		g.account, g.name, g.local, g.mustChange = acc.ID, cmpOr(acc.Name, acc.Login), acc.Subject == "", acc.MustChange
 		if g.mustChange && !strings.HasSuffix(pattern, " /password") && pattern != "POST /logout" {
 			return g, errMustChange
 		}

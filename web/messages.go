@@ -76,6 +76,9 @@ var problems = map[string]problemText{
 	"not-replaceable": {409, 0, "Not replaceable", dossier.Text{
 		VI: "Giấy tờ cần thay không còn hiệu lực hoặc thuộc hồ sơ khác. Hãy tải lại danh sách giấy tờ rồi chọn lại.",
 		EN: "The document to replace is not in force or belongs to another dossier. Reload the dossier's papers and choose again."}},
+	"sso-away": {503, 30, "The single sign-on does not answer", dossier.Text{
+		VI: "Hệ thống đăng nhập một lần tạm thời không trả lời. Hãy thử lại sau ít phút, hoặc đăng nhập bằng tài khoản tại đây.",
+		EN: "The single sign-on does not answer at the moment. Try again in a few minutes, or sign in with an account of this site."}},
 	"bad-file": {422, 0, "The file cannot be imported", dossier.Text{
 		VI: "Không đọc được tệp danh mục. Hãy gửi CSV (UTF-8) hoặc XLSX có dòng tiêu đề.",
 		EN: "The register file cannot be read. Send CSV (UTF-8) or XLSX with a header row."}},
@@ -114,6 +117,16 @@ var messages = map[string]dossier.Text{
 	"login-help": {VI: "Quên mật khẩu: hỏi quản trị viên của đơn vị. Sau 5 lần sai, tài khoản bị khóa 15 phút.", EN: "Forgot the password: ask your unit's administrator. After 5 wrong attempts the account is locked for 15 minutes."},
 	"login-wrong": {VI: "Tên đăng nhập hoặc mật khẩu không đúng, hoặc tài khoản đang bị khóa. Hãy kiểm tra và thử lại sau.",
 		EN: "The login or the password is wrong, or the account is locked. Check them and try again later."},
+	"sso":         {VI: "Đăng nhập một lần của tỉnh", EN: "The province's single sign-on"},
+	"sso-or":      {VI: "Hoặc bằng tài khoản tại đây:", EN: "Or with an account of this site:"},
+	"sso-lost":    {VI: "Phiên đăng nhập đã hết hạn hoặc không phải của trình duyệt này. Hãy đăng nhập lại.", EN: "The sign-in has expired or is not this browser's. Sign in again."},
+	"sso-refused": {VI: "Hệ thống đăng nhập một lần không xác nhận được. Hãy đăng nhập lại; nếu vẫn lỗi, báo quản trị viên.", EN: "The single sign-on did not confirm it. Sign in again; if it persists, tell your administrator."},
+	"sso-nobody":  {VI: "Tài khoản của bạn chưa được giao vai trò hoặc đơn vị trong hệ thống này. Hãy báo quản trị viên của đơn vị.", EN: "Your account has not been given a role or a unit for this system. Tell your unit's administrator."},
+	"sso-closed":  {VI: "Tài khoản này đã bị khóa ở đây. Hãy hỏi quản trị viên của đơn vị.", EN: "This account has been closed here. Ask your unit's administrator."},
+	"signed-out":  {VI: "Đã thoát", EN: "Signed out"},
+	"sso-ending":  {VI: "Bạn đã thoát khỏi hệ thống này. Đang thoát khỏi hệ thống đăng nhập một lần…", EN: "You have signed out here. Signing out of the single sign-on…"},
+	"sso-end":     {VI: "Thoát khỏi hệ thống đăng nhập một lần", EN: "Sign out of the single sign-on"},
+
 	"password-change":  {VI: "Đổi mật khẩu", EN: "Change the password"},
 	"password-must":    {VI: "Mật khẩu này do người khác đặt. Hãy đổi mật khẩu trước khi làm việc.", EN: "This password was set by somebody else. Change it before you go on."},
 	"password-old":     {VI: "Mật khẩu hiện tại", EN: "Present password"},

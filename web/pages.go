@@ -75,6 +75,7 @@ type navItem struct {
 // layout is what every page has.
 type layout struct {
 	Lang, OtherLang, Title, Stamp, Person string
+	Local                                 bool // who is signed in has a password here
 	Nav                                   []navItem
 	Scripts                               []string
 	Body                                  any
@@ -128,7 +129,7 @@ func (s *server) render(w http.ResponseWriter, r *http.Request, status int, name
 	p := layout{Lang: l, Title: title, Stamp: s.stamp, Scripts: scripts, Body: body,
 		OtherLang: "?" + other.Encode()}
 	if who.Window {
-		p.Person = who.name
+		p.Person, p.Local = who.name, who.local
 		p.Nav = navigation(who.Role)
 		for i := range p.Nav {
 			p.Nav[i].Here = p.Nav[i].Href == r.URL.Path

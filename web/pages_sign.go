@@ -1,9 +1,11 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"sohoa/dossier"
 )
@@ -16,13 +18,28 @@ func (s *server) routeSign() {
 	s.route("POST /password", anyRole, s.passwordDo)
 }
 
-type loginBody struct{ Next, Problem string }
+type loginBody struct{ Next, Problem, SignOn, SignOnName string }
 
 func (s *server) loginPage(w http.ResponseWriter, r *http.Request) error {
 	if s.sessions == nil {
 		return problem("not-wired", nil)
 	}
-	return s.render(w, r, http.StatusOK, "login", say(lang(r), "sign-in"), loginBody{Next: localPath(r.URL.Query().Get("next"))})
+	return s.renderLogin(w, r, http.StatusOK, localPath(r.URL.Query().Get("next")), "")
+}
+
+func (s *server) renderLogin(w http.ResponseWriter, r *http.Request, status int, next, problem string) error {
+	l := lang(r)
+	b := loginBody{Next: next, Problem: problem}
+	if s.sso != nil {
+		b.SignOn = link("/sso", nil, "next", strings.TrimSuffix(next, "/"))
+		b.SignOnName = cmp.Or(s.sso.Name.In(l), say(l, "sso"))
+	}
+	return s.render(w, r, status, "login", say(l, "sign-in"), b)
+}
+
+// loginAgain answers a sign-in that failed; key says why.
+func (s *server) loginAgain(w http.ResponseWriter, r *http.Request, next, key string) error {
+	return s.renderLogin(w, r, http.StatusUnauthorized, next, say(lang(r), key))
 }
 
 // form reads a small form; anything bigger is nobody's password.
@@ -48,25 +65,35 @@ func (s *server) loginDo(w http.ResponseWriter, r *http.Request) error {
 	a, err := s.login(r.Context(), r.PostFormValue("login"), r.PostFormValue("password"))
 	if errors.Is(err, errLogin) {
 		s.Log.Warn().Str("request", requestID(r.Context())).Msg("a sign-in failed")
-		return s.render(w, r, http.StatusUnauthorized, "login", say(lang(r), "sign-in"), loginBody{next, say(lang(r), "login-wrong")})
+		return s.loginAgain(w, r, next, "login-wrong")
 	} else if err != nil {
+		return err
+	}
+	return s.welcome(w, r, a, next)
+}
+
+// welcome begins the session of who has shown who they are.
+func (s *server) welcome(w http.ResponseWriter, r *http.Request, a dossier.Account, next string) error {
+	who := grant{Actor: Actor{ID: "account:" + a.ID, Role: a.Role, Unit: a.Unit}}
+	if err := s.audit(context.WithValue(r.Context(), actorKey{}, who), dossier.ActSignIn, a.Unit, ""); err != nil {
 		return err
 	}
 	if err := s.begin(r.Context(), a); err != nil {
 		return err
 	}
-	who := grant{Actor: Actor{ID: "account:" + a.ID, Role: a.Role, Unit: a.Unit}}
-	if err := s.audit(context.WithValue(r.Context(), actorKey{}, who), dossier.ActSignIn, a.Unit, ""); err != nil {
-		return err
-	}
-	switch {
-	case a.MustChange:
+	if a.MustChange {
 		next = "/password"
-	case next == "/":
-		next = home(a.Role)
 	}
-	http.Redirect(w, r, next, http.StatusSeeOther)
+	http.Redirect(w, r, homeOr(next, a.Role), http.StatusSeeOther)
 	return nil
+}
+
+// homeOr is where somebody wanted to go, or the first page of their role.
+func homeOr(next string, role dossier.Role) string {
+	if next == "/" {
+		return home(role)
+	}
+	return next
 }
 
 func (s *server) logout(w http.ResponseWriter, r *http.Request) error {
@@ -79,6 +106,14 @@ func (s *server) logout(w http.ResponseWriter, r *http.Request) error {
 	if err := s.sessions.Destroy(r.Context()); err != nil {
 		return err
 	}
+	if !actorOf(r.Context()).local {
+		if end := s.ending(r.Context()); end != "" {
+			// Not a redirect, which our policy for forms would stop at the border.
+			w.Header().Set("Refresh", "1; url="+end)
+			r = r.WithContext(context.WithValue(r.Context(), actorKey{}, grant{}))
+			return s.render(w, r, http.StatusOK, "signed-out", say(lang(r), "signed-out"), end)
+		}
+	}
 	http.Redirect(w, r, "/login", http.StatusSeeOther)
 	return nil
 }
@@ -90,7 +125,7 @@ type passwordBody struct {
 
 func (s *server) passwordPage(w http.ResponseWriter, r *http.Request) error {
 	who := actorOf(r.Context())
-	if !who.Window {
+	if !who.Window || !who.local {
 		return problem("not-allowed", nil)
 	}
 	return s.render(w, r, http.StatusOK, "password", say(lang(r), "password-change"), passwordBody{Must: who.mustChange})
@@ -98,7 +133,7 @@ func (s *server) passwordPage(w http.ResponseWriter, r *http.Request) error {
 
 func (s *server) passwordDo(w http.ResponseWriter, r *http.Request) error {
 	ctx, who := r.Context(), actorOf(r.Context())
-	if !who.Window {
+	if !who.Window || !who.local {
 		return problem("not-allowed", nil)
 	}
 	if err := form(w, r); err != nil {
@@ -134,14 +169,16 @@ func (s *server) passwordDo(w http.ResponseWriter, r *http.Request) error {
 	} else if err != nil {
 		return err
 	}
-	a.MustChange = false
-	if err := s.Accounts.UpdateAccount(ctx, a); err != nil {
-		return err
-	}
 	if err := s.audit(ctx, dossier.ActPassword, who.Unit, ""); err != nil {
 		return err
 	}
-	// Every other session of the old password has ended with it; this one goes on.
+	if err := s.Accounts.SetAccountPassword(ctx, a.ID, a.Hash, false); err != nil {
+		return err
+	}
+	// Every session of the old password has ended with it; this one goes on.
+	if a, err = s.Accounts.Account(ctx, a.ID); err != nil {
+		return err
+	}
 	if err := s.begin(ctx, a); err != nil {
 		return err
 	}

@@ -41,6 +41,7 @@ type server struct {
 	stamp     string // of the static files, so that browsers may keep them
 	sessions  *scs.SessionManager
 	addresses *addresses
+	sso       *signOn // nil: local accounts only
 	hashers   chan struct{}
 	nobody    string // a hash that is nobody's
 	years     yearsCache
@@ -119,10 +120,14 @@ func (s *server) routePages() error {
 			return err
 		}
 	}
+	if s.SignOn != nil {
+		s.sso = newSignOn(*s.SignOn, s.Now)
+	}
 	if err := s.routeStatic(); err != nil {
 		return err
 	}
 	s.routeSign()
+	s.routeSignOn()
 	s.routeDashboard()
 	s.routeViews()
 	s.routeStation()

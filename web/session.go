@@ -21,7 +21,12 @@ import (
 type Accounts interface {
 	Account(ctx context.Context, id string) (dossier.Account, error)
 	AccountByLogin(ctx context.Context, login string) (dossier.Account, error)
-	UpdateAccount(ctx context.Context, a dossier.Account) error
+	// SetAccountPassword gives an account a password, which ends its sessions.
+	SetAccountPassword(ctx context.Context, id, hash string, must bool) error
+	// SignOn finds or makes the account of a subject of the single sign-on, with
+	// the name, role and unit that it now gives; EndSessionsOf ends its sessions.
+	SignOn(ctx context.Context, a dossier.Account) (dossier.Account, error)
+	EndSessionsOf(ctx context.Context, subject string) error
 	// BeginLogin counts an attempt and reports whether its password may be looked
 	// at; at limit attempts in a row the account is locked for a while.
 	BeginLogin(ctx context.Context, id string, limit int, lock time.Duration) (allowed bool, err error)
@@ -35,7 +40,7 @@ const (
 	sessionLife   = 12 * time.Hour
 	sessionKey    = "account"
 	sessionSeen   = "seen"
-	sessionHash   = "password" // of which password: a new one ends the sessions of the old
+	sessionEpoch  = "epoch" // of the account: what ends its sessions begins a new one
 )
 
 func (s *server) newSessions() *scs.SessionManager {
@@ -77,20 +82,10 @@ func (s *server) signedIn(r *http.Request) (dossier.Account, error) {
 	if now.Sub(seen) > sessionIdle/24 {
 		s.sessions.Put(ctx, sessionSeen, now.Unix())
 	}
-	if errors.Is(err, dossier.ErrNoAccount) || err == nil && (a.Disabled || passwordMark(a) != s.sessions.GetString(ctx, sessionHash)) {
+	if errors.Is(err, dossier.ErrNoAccount) || err == nil && (a.Disabled || a.Epoch != s.sessions.GetInt64(ctx, sessionEpoch)) {
 		return dossier.Account{}, errSignedOut
 	}
 	return a, err
-}
-
-// passwordMark tells one password's sessions from another's without saying
-// anything of either: the hash's salt.
-func passwordMark(a dossier.Account) string {
-	parts := strings.Split(a.Hash, "$")
-	if len(parts) != 6 {
-		return "none"
-	}
-	return parts[4]
 }
 
 var errLogin = errors.New("the login or the password is wrong, or the account is locked")
@@ -110,7 +105,7 @@ func (s *server) login(ctx context.Context, login, password string) (dossier.Acc
 		hash, ok = s.nobody, false
 	case err != nil:
 		return a, err
-	case a.Disabled || a.Hash == "":
+	case a.Disabled || a.Hash == "" || a.Subject != "":
 		hash, ok = s.nobody, false
 	default:
 		if ok, err = s.Accounts.BeginLogin(ctx, a.ID, loginAttempts, loginLock); err != nil {
@@ -139,7 +134,7 @@ func (s *server) begin(ctx context.Context, a dossier.Account) error {
 		return err
 	}
 	s.sessions.Put(ctx, sessionKey, a.ID)
-	s.sessions.Put(ctx, sessionHash, passwordMark(a))
+	s.sessions.Put(ctx, sessionEpoch, a.Epoch)
 	s.sessions.Put(ctx, sessionSeen, s.Now().Unix())
 	return nil
 }

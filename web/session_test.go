@@ -191,8 +191,7 @@ func TestSessionEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.Disabled = true
-	if err := h.ledger.UpdateAccount(context.Background(), a); err != nil {
+	if err := h.ledger.SetAccountDisabled(context.Background(), a.ID, true); err != nil {
 		t.Fatal(err)
 	}
 	if r := h.visit(c, "/station"); r.StatusCode != http.StatusSeeOther {

@@ -109,6 +109,7 @@ type Options struct {
 	// The pages. Without Accounts and SessionStore nobody can sign in.
 	Accounts     Accounts
 	SessionStore scs.Store // with its Ctx methods
+	SignOn       *SignOn   // nil: local accounts only
 	Pictures     Pictures
 	Inbox        Inbox
 	Auditor      Auditor // nil: nothing is kept of who did what

@@ -22,6 +22,7 @@ import (
 	"sohoa/storage/disk"
 	"sohoa/storage/ledger"
 	"sohoa/storage/s3"
+	"sohoa/web"
 )
 
 // app is the program: its streams, its clock and its settings.
@@ -37,6 +38,7 @@ type app struct {
 	trust    string
 	logLevel string
 	profiles []dossier.Profile
+	signOn   *web.SignOn
 	limit    int64
 	dpi      int
 	childMem int64

@@ -35,6 +35,9 @@ interrupted; then it takes nothing new, finishes what runs, and ends with 0.`,
 }
 
 func (a *app) serve(ctx context.Context, listen string, workers int) error {
+	if err := a.signOnSecret(); err != nil {
+		return err
+	}
 	h, err := a.open(ctx)
 	if err != nil {
 		return err

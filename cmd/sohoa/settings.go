@@ -1,25 +1,28 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
 	"slices"
 	"strings"
 
-	"errors"
-
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"gopkg.in/yaml.v3"
 
 	"sohoa/dossier"
+	"sohoa/web"
 )
 
 // file is sohoa.yaml: every flag by its name, and what does not fit a flag.
 type file struct {
 	Profiles []dossier.Profile    `yaml:"profiles"` // own scan rules
+	SignOn   *web.SignOn          `yaml:"sso"`      // the single sign-on
 	Flags    map[string]yaml.Node `yaml:",inline"`
 }
 
@@ -38,6 +41,11 @@ func (a *app) settings(cmd *cobra.Command) error {
 		}
 	}
 	a.profiles = conf.Profiles
+	if a.signOn = conf.SignOn; a.signOn != nil {
+		if err := a.signOn.Valid(); err != nil {
+			return usage("%s: sso: %w", path, err)
+		}
+	}
 	known := map[string]bool{}
 	everyFlag(cmd.Root(), func(f *pflag.Flag) { known[f.Name] = true })
 	for _, key := range slices.Sorted(maps.Keys(conf.Flags)) {
@@ -86,10 +94,29 @@ func (a *app) readFile(cmd *cobra.Command) (conf file, path string, err error) {
 	if err != nil {
 		return file{}, path, usage("settings: %w", err)
 	}
-	if err := yaml.Unmarshal(b, &conf); err != nil {
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	d.KnownFields(true)
+	if err := d.Decode(&conf); err != nil && !errors.Is(err, io.EOF) {
 		return file{}, path, usage("%s: %w", path, err)
 	}
 	return conf, path, nil
+}
+
+// signOnSecret reads what we show the provider: from the environment, or from a
+// file, never from the settings themselves, which people copy and send around.
+func (a *app) signOnSecret() error {
+	if a.signOn == nil {
+		return nil
+	}
+	if a.signOn.ClientSecret = os.Getenv("SOHOA_SSO_CLIENT_SECRET"); a.signOn.ClientSecret != "" || a.signOn.SecretFile == "" {
+		return nil
+	}
+	b, err := os.ReadFile(a.signOn.SecretFile)
+	if err != nil {
+		return usage("sso: client_secret_file: %w", err)
+	}
+	a.signOn.ClientSecret = strings.TrimSpace(string(b))
+	return nil
 }
 
 func everyFlag(cmd *cobra.Command, f func(*pflag.Flag)) {

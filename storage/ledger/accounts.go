@@ -12,7 +12,7 @@ import (
 	"sohoa/dossier"
 )
 
-const accountColumns = `id, login, name, role, unit, hash, must_change, disabled, failed, locked_until, created_at, last_login`
+const accountColumns = `id, login, name, role, unit, hash, must_change, disabled, failed, locked_until, created_at, last_login, subject, epoch`
 
 // Account returns the account of that id; dossier.ErrNoAccount where there is none.
 func (l *Ledger) Account(ctx context.Context, id string) (dossier.Account, error) {
@@ -34,7 +34,7 @@ func (l *Ledger) account(ctx context.Context, text, key string) (dossier.Account
 
 func scanAccount(row interface{ Scan(...any) error }) (a dossier.Account, err error) {
 	var must, disabled, locked, created, last int64
-	err = row.Scan(&a.ID, &a.Login, &a.Name, &a.Role, &a.Unit, &a.Hash, &must, &disabled, &a.Failed, &locked, &created, &last)
+	err = row.Scan(&a.ID, &a.Login, &a.Name, &a.Role, &a.Unit, &a.Hash, &must, &disabled, &a.Failed, &locked, &created, &last, &a.Subject, &a.Epoch)
 	a.MustChange, a.Disabled = must != 0, disabled != 0
 	a.LockedUntil, a.CreatedAt, a.LastLogin = instant(locked), instant(created), instant(last)
 	return a, err
@@ -42,8 +42,23 @@ func scanAccount(row interface{ Scan(...any) error }) (a dossier.Account, err er
 
 // Accounts returns every account, by login.
 func (l *Ledger) Accounts(ctx context.Context) ([]dossier.Account, error) {
+	return l.accounts(ctx, `SELECT `+accountColumns+` FROM account ORDER BY login`)
+}
+
+// AccountsOf returns the accounts of the units, by unit and login, from the
+// offset on and no more than limit.
+func (l *Ledger) AccountsOf(ctx context.Context, units []dossier.UnitCode, offset, limit int) ([]dossier.Account, error) {
+	if len(units) == 0 {
+		return nil, nil
+	}
+	within, args := in("unit", 3, units)
+	return l.accounts(ctx, `SELECT `+accountColumns+` FROM account WHERE `+within+` ORDER BY unit, login LIMIT $1 OFFSET $2`,
+		append([]any{limit, offset}, args...)...)
+}
+
+func (l *Ledger) accounts(ctx context.Context, text string, args ...any) ([]dossier.Account, error) {
 	var out []dossier.Account
-	err := query(ctx, l.read, `SELECT `+accountColumns+` FROM account ORDER BY login`, nil, func(rows *sql.Rows) error {
+	err := query(ctx, l.read, text, args, func(rows *sql.Rows) error {
 		a, err := scanAccount(rows)
 		out = append(out, a)
 		return err
@@ -51,31 +66,101 @@ func (l *Ledger) Accounts(ctx context.Context) ([]dossier.Account, error) {
 	return out, err
 }
 
-// CreateAccount adds an account and returns its id; dossier.ErrLoginTaken where
-// the login is in use.
+// CreateAccount adds an account and returns its id, a new one where it has none;
+// dossier.ErrLoginTaken where the login is in use.
 func (l *Ledger) CreateAccount(ctx context.Context, a dossier.Account) (string, error) {
-	id, err := uuid.NewV7()
-	if err != nil {
-		return "", fmt.Errorf("new id: %w", err)
+	if err := newAccountID(&a); err != nil {
+		return "", err
 	}
-	err = l.update(ctx, func(ctx context.Context, t *tx) error {
-		n, err := t.Exec(ctx, `INSERT INTO account (`+accountColumns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,0,0,$9,0) ON CONFLICT (login) DO NOTHING`,
-			id.String(), a.Login, a.Name, string(a.Role), string(a.Unit), a.Hash, bit(a.MustChange), bit(a.Disabled), micros(l.now()))
-		if err == nil && n == 0 {
-			err = dossier.ErrLoginTaken
-		}
-		return err
-	})
-	return id.String(), err
+	err := l.update(ctx, func(ctx context.Context, t *tx) error { return l.insertAccount(ctx, t, a) })
+	return a.ID, err
 }
 
-// UpdateAccount writes what an administrator may change: name, role, unit, hash,
-// must-change and disabled; a new hash also ends a lock-out.
-func (l *Ledger) UpdateAccount(ctx context.Context, a dossier.Account) error {
+func newAccountID(a *dossier.Account) error {
+	if a.ID != "" {
+		return nil
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return fmt.Errorf("new id: %w", err)
+	}
+	a.ID = id.String()
+	return nil
+}
+
+func (l *Ledger) insertAccount(ctx context.Context, t *tx, a dossier.Account) error {
+	n, err := t.Exec(ctx, `INSERT INTO account (`+accountColumns+`) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,0,0,$9,0,$10,0) ON CONFLICT DO NOTHING`,
+		a.ID, a.Login, a.Name, string(a.Role), string(a.Unit), a.Hash, bit(a.MustChange), bit(a.Disabled), micros(l.now()), a.Subject)
+	if err == nil && n == 0 {
+		err = dossier.ErrLoginTaken
+	}
+	return err
+}
+
+// SignOn returns the account of a.Subject as the single sign-on now describes it:
+// name, role and unit are a's. Where there is none yet it is made, with a.Login,
+// or, where somebody else has that, with a login made of the subject. An account
+// is never found by anything but its subject: whoever names people at the single
+// sign-on cannot take over a local account.
+func (l *Ledger) SignOn(ctx context.Context, a dossier.Account) (out dossier.Account, err error) {
+	if a.Subject == "" {
+		return out, errors.New("a single sign-on needs a subject")
+	}
+	if err := newAccountID(&a); err != nil {
+		return out, err
+	}
+	err = l.update(ctx, func(ctx context.Context, t *tx) error {
+		// Somebody may sign on twice at once, so what could not be inserted is
+		// looked for again.
+		for _, a.Login = range []string{a.Login, "sso-" + a.Subject[:min(16, len(a.Subject))]} {
+			n, err := t.Exec(ctx, `UPDATE account SET name = $2, role = $3, unit = $4 WHERE subject = $1`, a.Subject, a.Name, string(a.Role), string(a.Unit))
+			if err == nil && n == 0 {
+				err = l.insertAccount(ctx, t, a)
+			}
+			if err == nil {
+				break
+			} else if !errors.Is(err, dossier.ErrLoginTaken) {
+				return err
+			}
+		}
+		if _, err := t.Exec(ctx, `UPDATE account SET last_login = $2 WHERE subject = $1`, a.Subject, micros(l.now())); err != nil {
+			return err
+		}
+		out, err = scanAccount(t.QueryRowContext(ctx, `SELECT `+accountColumns+` FROM account WHERE subject = $1`, a.Subject))
+		return err
+	})
+	return out, err
+}
+
+// EndSessionsOf ends the sessions of the account of a subject; nobody's is no
+// mistake.
+func (l *Ledger) EndSessionsOf(ctx context.Context, subject string) error {
 	return l.update(ctx, func(ctx context.Context, t *tx) error {
-		n, err := t.Exec(ctx, `UPDATE account SET name = $2, role = $3, unit = $4, must_change = $5, disabled = $6,
-			failed = CASE WHEN hash = $7 THEN failed ELSE 0 END, locked_until = CASE WHEN hash = $7 THEN locked_until ELSE 0 END, hash = $7
-			WHERE id = $1`, a.ID, a.Name, string(a.Role), string(a.Unit), bit(a.MustChange), bit(a.Disabled), a.Hash)
+		_, err := t.Exec(ctx, `UPDATE account SET epoch = epoch + 1 WHERE subject = $1 AND subject <> ''`, subject)
+		return err
+	})
+}
+
+// SetAccountPlace gives an account its name, role and unit.
+func (l *Ledger) SetAccountPlace(ctx context.Context, id, name string, role dossier.Role, unit dossier.UnitCode) error {
+	return l.changeAccount(ctx, `UPDATE account SET name = $2, role = $3, unit = $4 WHERE id = $1`, id, name, string(role), string(unit))
+}
+
+// SetAccountPassword gives an account a password by its hash. It ends a lock-out
+// and every session; must says that whoever signs in has to change it.
+func (l *Ledger) SetAccountPassword(ctx context.Context, id, hash string, must bool) error {
+	return l.changeAccount(ctx, `UPDATE account SET hash = $2, must_change = $3, failed = 0, locked_until = 0, epoch = epoch + 1 WHERE id = $1`, id, hash, bit(must))
+}
+
+// SetAccountDisabled closes an account, which ends its sessions, or opens it
+// again, which ends a lock-out.
+func (l *Ledger) SetAccountDisabled(ctx context.Context, id string, disabled bool) error {
+	return l.changeAccount(ctx, `UPDATE account SET disabled = $2, failed = 0, locked_until = 0, epoch = epoch + 1 WHERE id = $1`, id, bit(disabled))
+}
+
+func (l *Ledger) changeAccount(ctx context.Context, text, id string, args ...any) error {
+	return l.update(ctx, func(ctx context.Context, t *tx) error {
+		n, err := t.Exec(ctx, text, append([]any{id}, args...)...)
 		if err == nil && n == 0 {
 			err = dossier.ErrNoAccount
 		}

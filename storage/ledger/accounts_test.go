@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -59,15 +60,94 @@ func TestAccounts(t *testing.T) {
 			t.Errorf("after a good one: %+v", b)
 		}
 
-		a.Name, a.Role, a.Disabled, a.Hash, a.MustChange = "Lan", dossier.Manager, true, "y", false
-		if err := l.UpdateAccount(ctx, a); err != nil {
-			t.Fatal(err)
+		before := got[dossier.Account](t)(l.Account(ctx, id)).Epoch
+		for what, err := range map[string]error{
+			"place": l.SetAccountPlace(ctx, id, "Lan", dossier.Manager, "H51"), "password": l.SetAccountPassword(ctx, id, "y", false), "disabled": l.SetAccountDisabled(ctx, id, true),
+		} {
+			if err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
 		}
-		if list := got[[]dossier.Account](t)(l.Accounts(ctx)); len(list) != 1 || list[0].Name != "Lan" || list[0].Role != dossier.Manager || !list[0].Disabled || list[0].Hash != "y" || list[0].MustChange {
+		if list := got[[]dossier.Account](t)(l.Accounts(ctx)); len(list) != 1 || list[0].Name != "Lan" || list[0].Role != dossier.Manager || list[0].Unit != "H51" || !list[0].Disabled || list[0].Hash != "y" || list[0].MustChange || list[0].Epoch != before+2 {
 			t.Errorf("%+v", list)
 		}
-		if err := l.UpdateAccount(ctx, dossier.Account{ID: "nobody"}); !errors.Is(err, dossier.ErrNoAccount) {
-			t.Errorf("nobody: %v", err)
+		for what, err := range map[string]error{
+			"place": l.SetAccountPlace(ctx, "nobody", "", dossier.Clerk, ""), "password": l.SetAccountPassword(ctx, "nobody", "", false), "disabled": l.SetAccountDisabled(ctx, "nobody", true),
+		} {
+			if !errors.Is(err, dossier.ErrNoAccount) {
+				t.Errorf("%s of nobody: %v", what, err)
+			}
+		}
+	})
+}
+
+func TestAccountsOfUnits(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		l := open(t, dsn, Options{})
+		ctx := t.Context()
+		for _, a := range []dossier.Account{{Login: "d", Unit: "H51"}, {Login: "c", Unit: "H51.04"}, {Login: "b", Unit: "H51.04"}, {Login: "a", Unit: "H92"}} {
+			got[string](t)(l.CreateAccount(ctx, a))
+		}
+		logins := func(list []dossier.Account) (s string) {
+			for _, a := range list {
+				s += a.Login
+			}
+			return s
+		}
+		units := []dossier.UnitCode{"H51", "H51.04"}
+		if s := logins(got[[]dossier.Account](t)(l.AccountsOf(ctx, units, 0, 10))); s != "dbc" {
+			t.Error(s)
+		}
+		if s := logins(got[[]dossier.Account](t)(l.AccountsOf(ctx, units, 1, 1))); s != "b" {
+			t.Error(s)
+		}
+		if s := logins(got[[]dossier.Account](t)(l.AccountsOf(ctx, nil, 0, 10))); s != "" {
+			t.Errorf("of no units: %s", s)
+		}
+	})
+}
+
+// The single sign-on finds its own accounts again and takes over nobody else's.
+func TestSignOn(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		l := open(t, dsn, Options{})
+		ctx := t.Context()
+		local := got[string](t)(l.CreateAccount(ctx, dossier.Account{Login: "lan", Role: dossier.Admin, Unit: "H51", Hash: "x"}))
+		subject := strings.Repeat("5", 64)
+		first := got[dossier.Account](t)(l.SignOn(ctx, dossier.Account{Subject: subject, Login: "lan", Name: "Lan", Role: dossier.Clerk, Unit: "H51.04"}))
+		if first.ID == local || first.Login == "lan" || first.Role != dossier.Clerk || first.Hash != "" || first.LastLogin.IsZero() {
+			t.Fatalf("%+v", first)
+		}
+		again := got[dossier.Account](t)(l.SignOn(ctx, dossier.Account{Subject: subject, Login: "other", Name: "Lan", Role: dossier.Manager, Unit: "H51"}))
+		if again.ID != first.ID || again.Login != first.Login || again.Role != dossier.Manager || again.Unit != "H51" {
+			t.Errorf("%+v", again)
+		}
+		if a := got[dossier.Account](t)(l.Account(ctx, local)); a.Role != dossier.Admin || a.Subject != "" {
+			t.Errorf("the local account: %+v", a)
+		}
+		if err := errors.Join(l.EndSessionsOf(ctx, subject), l.EndSessionsOf(ctx, ""), l.EndSessionsOf(ctx, "nobody")); err != nil {
+			t.Fatal(err)
+		}
+		for id, want := range map[string]int64{first.ID: 1, local: 0} {
+			if a := got[dossier.Account](t)(l.Account(ctx, id)); a.Epoch != want {
+				t.Errorf("epoch %d, want %d", a.Epoch, want)
+			}
+		}
+		if _, err := l.SignOn(ctx, dossier.Account{Login: "x"}); err == nil {
+			t.Error("without a subject")
+		}
+		// Many at once are one account.
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				if _, err := l.SignOn(ctx, dossier.Account{Subject: "many", Login: "many", Role: dossier.Clerk, Unit: "H51"}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if n := len(got[[]dossier.Account](t)(l.Accounts(ctx))); n != 3 {
+			t.Errorf("%d accounts", n)
 		}
 	})
 }

@@ -249,8 +249,35 @@ func (l *Ledger) RevokeToken(ctx context.Context, id string) error {
 
 // Tokens lists every token, the newest first.
 func (l *Ledger) Tokens(ctx context.Context) ([]dossier.Token, error) {
+	return l.tokens(ctx, ` ORDER BY created_at DESC, id DESC`)
+}
+
+// TokensOf lists the tokens of the units, the newest first, from the offset on
+// and no more than limit.
+func (l *Ledger) TokensOf(ctx context.Context, units []dossier.UnitCode, offset, limit int) ([]dossier.Token, error) {
+	if len(units) == 0 {
+		return nil, nil
+	}
+	within, args := in("unit", 3, units)
+	return l.tokens(ctx, ` WHERE `+within+` ORDER BY created_at DESC, id DESC LIMIT $1 OFFSET $2`, append([]any{limit, offset}, args...)...)
+}
+
+// TokenByID returns a token, in force or not; dossier.ErrNoToken where there is
+// none of that id.
+func (l *Ledger) TokenByID(ctx context.Context, id string) (dossier.Token, error) {
+	list, err := l.tokens(ctx, ` WHERE id = $1`, id)
+	if err == nil && len(list) == 0 {
+		err = dossier.ErrNoToken
+	}
+	if err != nil {
+		return dossier.Token{}, err
+	}
+	return list[0], nil
+}
+
+func (l *Ledger) tokens(ctx context.Context, where string, args ...any) ([]dossier.Token, error) {
 	var out []dossier.Token
-	err := query(ctx, l.read, `SELECT `+tokenColumns+` FROM token ORDER BY created_at DESC, id DESC`, nil, func(r *sql.Rows) error {
+	err := query(ctx, l.read, `SELECT `+tokenColumns+` FROM token`+where, args, func(r *sql.Rows) error {
 		t, err := scanToken(r)
 		out = append(out, t)
 		return err
