@@ -30,7 +30,8 @@ type ReceiveOptions struct {
 // Receive takes one document in: streams its bytes once, hashing, into the
 // archive, then enters intake and job in one transaction. When it returns nil
 // the document is durable and will get its verdict whatever happens to this
-// process. The same bytes again answer the first standing with Again set.
+// process. The same bytes again answer the first standing with Again set. A body
+// that is a *storage.Temp is not copied once more; it may be closed.
 //
 // Errors: a *dossier.Rejection (wrong-dossier, too-large), dossier.ErrUnknownUnit,
 // ErrPaperTaken, ErrUnknownDocument, ErrNotReplaceable, ErrSlip, ErrDigest,
@@ -63,17 +64,9 @@ func (p *Pipeline) receive(ctx context.Context, slip dossier.Slip, body io.Reade
 		return p.reuse(ctx, in)
 	}
 
-	src := &transfer{r: body}
-	temp, err := storage.Spool(p.SpoolDir, src, p.Limit)
-	switch {
-	case errors.Is(err, storage.ErrTooLarge):
-		mb := p.Limit >> 20
-		return dossier.Standing{}, dossier.Reject(dossier.TooLarge, dossier.Text{
-			VI: fmt.Sprintf("tối đa %d MB", mb), EN: fmt.Sprintf("at most %d MB", mb)}, nil)
-	case src.err != nil:
-		return dossier.Standing{}, fmt.Errorf("%w: %w", ErrTransfer, src.err)
-	case err != nil:
-		return dossier.Standing{}, fmt.Errorf("spool: %w", err)
+	temp, err := p.spool(body)
+	if err != nil {
+		return dossier.Standing{}, err
 	}
 	defer temp.Close()
 	digest := dossier.Digest(temp.SHA256())
@@ -123,6 +116,30 @@ func (p *Pipeline) receive(ctx context.Context, slip dossier.Slip, body io.Reade
 		}
 	}
 	return st, err
+}
+
+// spool copies the body into a temporary file, unless it is one.
+func (p *Pipeline) spool(body io.Reader) (*storage.Temp, error) {
+	if temp, ok := body.(*storage.Temp); ok {
+		return temp, nil
+	}
+	src := &transfer{r: body}
+	temp, err := storage.Spool(p.SpoolDir, src, p.Limit)
+	switch {
+	case errors.Is(err, storage.ErrTooLarge):
+		return nil, p.tooLarge()
+	case src.err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrTransfer, src.err)
+	case err != nil:
+		return nil, fmt.Errorf("spool: %w", err)
+	}
+	return temp, nil
+}
+
+func (p *Pipeline) tooLarge() error {
+	mb := p.Limit >> 20
+	return dossier.Reject(dossier.TooLarge, dossier.Text{
+		VI: fmt.Sprintf("tối đa %d MB", mb), EN: fmt.Sprintf("at most %d MB", mb)}, nil)
 }
 
 func refusedByLedger(err error) bool {

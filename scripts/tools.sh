@@ -27,3 +27,4 @@ fi
 scripts/test-servers.sh || missing "MinIO and versitygw" "they are built from the Go module proxy by scripts/test-servers.sh"
 scripts/verapdf.sh --fetch || missing veraPDF "it comes from Maven Central by scripts/verapdf.sh and needs Java and Maven"
 scripts/axe.sh || missing axe-core "it comes from the npm registry by scripts/axe.sh and needs npm"
+scripts/tus.sh || missing tus-js-client "it comes from the npm registry by scripts/tus.sh and needs npm"

@@ -3,6 +3,7 @@ package web_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"maps"
@@ -115,7 +116,29 @@ func TestAccessMatrix(t *testing.T) {
 			return h.request("POST", path, "", strings.NewReader(v(u).Encode()), "Content-Type", "application/x-www-form-urlencoded")
 		}
 	}
+	metadata := func(u dossier.UnitCode) string {
+		return "dossier " + base64.StdEncoding.EncodeToString([]byte(code(u, 1))) + ",kind " + base64.StdEncoding.EncodeToString([]byte("component"))
+	}
+	// An upload of its own for each request, which may end it.
+	upload := func(method string, header ...string) func(dossier.UnitCode) *http.Request {
+		return func(u dossier.UnitCode) *http.Request {
+			up, err := h.pipeline.BeginUpload(context.Background(), dossier.Slip{Kind: dossier.Component, Dossier: dossier.Code(code(u, 1))}, 100, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return h.request(method, "/api/v1/uploads/"+up.ID, "", strings.NewReader("piece"),
+				append(header, "Tus-Resumable", "1.0.0", "Upload-Offset", "0", "Content-Type", "application/offset+octet-stream")...)
+		}
+	}
 	requests := map[string]func(dossier.UnitCode) *http.Request{
+		"OPTIONS /api/v1/uploads": func(dossier.UnitCode) *http.Request { return h.request("OPTIONS", "/api/v1/uploads", "", nil) },
+		"POST /api/v1/uploads": func(u dossier.UnitCode) *http.Request {
+			return h.request("POST", "/api/v1/uploads", "", nil, "Tus-Resumable", "1.0.0", "Upload-Length", "100", "Upload-Metadata", metadata(u))
+		},
+		"HEAD /api/v1/uploads/{id}":   upload("HEAD"),
+		"PATCH /api/v1/uploads/{id}":  upload("PATCH"),
+		"DELETE /api/v1/uploads/{id}": upload("DELETE"),
+		"POST /api/v1/uploads/{id}":   upload("POST", "X-HTTP-Method-Override", "DELETE"),
 		"PUT /api/v1/dossiers/{code}/documents": func(u dossier.UnitCode) *http.Request {
 			return h.request("PUT", "/api/v1/dossiers/"+code(u, 1)+"/documents?kind=component", "", bytes.NewReader(page))
 		},

@@ -144,7 +144,7 @@ func newHouse(t *testing.T, s setup) *house {
 		Tool: "sohoa test", Now: time.Now, Log: zerolog.Nop()})
 
 	h.register()
-	o := web.Options{Pipeline: h.pipeline, Register: h.ledger, Source: h.ledger, Tokens: h.ledger, Lister: lister{h.ledger}, Owners: h.ledger, Auditor: h.ledger,
+	o := web.Options{Pipeline: h.pipeline, Uploads: h.pipeline, Register: h.ledger, Source: h.ledger, Tokens: h.ledger, Lister: lister{h.ledger}, Owners: h.ledger, Auditor: h.ledger,
 		Accounts: h.ledger, SessionStore: h.ledger.Sessions(), Inbox: inbox{h.ledger}, Ready: h.ledger.Ready, Log: log, Version: "test",
 		MaxBody:     8 << 20,
 		Unavailable: func(err error) bool { return errors.Is(err, storage.ErrUnavailable) },

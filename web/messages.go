@@ -79,6 +79,27 @@ var problems = map[string]problemText{
 	"sso-away": {503, 30, "The single sign-on does not answer", dossier.Text{
 		VI: "Hệ thống đăng nhập một lần tạm thời không trả lời. Hãy thử lại sau ít phút, hoặc đăng nhập bằng tài khoản tại đây.",
 		EN: "The single sign-on does not answer at the moment. Try again in a few minutes, or sign in with an account of this site."}},
+	"no-upload": {404, 0, "Unknown upload", dossier.Text{
+		VI: "Không có lượt tải lên này. Hãy gửi lại tệp từ đầu.",
+		EN: "There is no such upload. Send the file again from its beginning."}},
+	"upload-expired": {410, 0, "The upload has expired", dossier.Text{
+		VI: "Lượt tải lên này đã quá hạn. Hãy gửi lại tệp từ đầu.",
+		EN: "This upload has expired. Send the file again from its beginning."}},
+	"upload-offset": {409, 0, "The piece does not begin where the upload ends", dossier.Text{
+		VI: "Phần gửi không nối tiếp phần đã nhận. Hãy hỏi lại (HEAD) rồi gửi tiếp từ đó.",
+		EN: "The piece does not go on from what has arrived. Ask (HEAD), and go on from there."}},
+	"upload-length": {400, 0, "The piece goes beyond the end", dossier.Text{
+		VI: "Phần gửi dài hơn độ dài đã khai (Upload-Length). Hãy gửi lại tệp từ đầu.",
+		EN: "The piece is longer than Upload-Length leaves room for. Send the file again from its beginning."}},
+	"checksum-differs": {460, 0, "The piece does not have the promised checksum", dossier.Text{
+		VI: "Phần nhận được khác với phần đã gửi (mã kiểm tra không khớp). Hãy gửi lại phần này.",
+		EN: "What arrived differs from what was sent (the checksum differs). Send this piece again."}},
+	"tus-version": {412, 0, "tus 1.0.0 is spoken here", dossier.Text{
+		VI: "Máy chủ dùng tus 1.0.0. Hãy gửi kèm Tus-Resumable: 1.0.0.",
+		EN: "This server speaks tus 1.0.0. Send Tus-Resumable: 1.0.0."}},
+	"tus-body": {415, 0, "The piece has another content type", dossier.Text{
+		VI: "Hãy gửi phần dữ liệu với Content-Type: application/offset+octet-stream.",
+		EN: "Send the piece as Content-Type: application/offset+octet-stream."}},
 	"bad-file": {422, 0, "The file cannot be imported", dossier.Text{
 		VI: "Không đọc được tệp danh mục. Hãy gửi CSV (UTF-8) hoặc XLSX có dòng tiêu đề.",
 		EN: "The register file cannot be read. Send CSV (UTF-8) or XLSX with a header row."}},

@@ -108,6 +108,16 @@ func (s *server) problemOf(err error) *Problem {
 		return problem("incomplete", nil)
 	case errors.Is(err, pipeline.ErrSlip):
 		return problem("bad-value", err)
+	case errors.Is(err, pipeline.ErrNoUpload):
+		return problem("no-upload", nil)
+	case errors.Is(err, pipeline.ErrUploadExpired):
+		return problem("upload-expired", nil)
+	case errors.Is(err, pipeline.ErrUploadOffset):
+		return problem("upload-offset", nil)
+	case errors.Is(err, pipeline.ErrUploadLength):
+		return problem("upload-length", nil)
+	case errors.Is(err, pipeline.ErrChecksum):
+		return problem("checksum-differs", nil)
 	case s.Unavailable(err):
 		return problem("unavailable", err)
 	case errors.Is(err, context.Canceled):

@@ -72,59 +72,82 @@ type sendOutput struct {
 }
 
 func (s *server) sendDossier(ctx context.Context, in *dossierSendInput) (*sendOutput, error) {
-	code, err := dossier.ParseCode(in.Code)
+	slip, err := s.dossierSlip(ctx, in.Code, in.Kind)
 	if err != nil {
-		return nil, dossier.Reject(dossier.WrongDossier, dossier.Text{}, err)
-	}
-	slip := dossier.Slip{Dossier: code, Kind: dossier.Kind(in.Kind)}
-	if slip.Kind != dossier.Component && slip.Kind != dossier.ResultKind {
-		return nil, badValue("kind: component or result")
-	}
-	if slip.Unit, err = s.Register.ResolveUnit(ctx, code); err != nil {
 		return nil, err
 	}
 	return s.send(ctx, slip, &in.SendInput)
 }
 
-func (s *server) sendResult(ctx context.Context, in *resultSendInput) (*sendOutput, error) {
-	unit, err := dossier.ParseUnitCode(in.Unit)
-	if err != nil {
-		return nil, badValue("Sohoa-Unit")
+// dossierSlip begins the slip of a paper of a dossier.
+func (s *server) dossierSlip(ctx context.Context, rawCode, kind string) (slip dossier.Slip, err error) {
+	if slip.Dossier, err = dossier.ParseCode(rawCode); err != nil {
+		return slip, dossier.Reject(dossier.WrongDossier, dossier.Text{}, err)
 	}
-	tree, err := s.trees.get(ctx)
+	slip.Kind = dossier.Kind(kind)
+	if slip.Kind != dossier.Component && slip.Kind != dossier.ResultKind {
+		return slip, badValue("kind: component or result")
+	}
+	slip.Unit, err = s.Register.ResolveUnit(ctx, slip.Dossier)
+	return slip, err
+}
+
+func (s *server) sendResult(ctx context.Context, in *resultSendInput) (*sendOutput, error) {
+	slip, err := s.resultSlip(ctx, in.Unit)
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := tree.by[unit]; !ok {
-		return nil, dossier.ErrUnknownUnit
+	return s.send(ctx, slip, &in.SendInput)
+}
+
+// resultSlip begins the slip of a result in force.
+func (s *server) resultSlip(ctx context.Context, rawUnit string) (dossier.Slip, error) {
+	unit, err := dossier.ParseUnitCode(rawUnit)
+	if err != nil {
+		return dossier.Slip{}, badValue("Sohoa-Unit")
 	}
-	return s.send(ctx, dossier.Slip{Kind: dossier.ResultInForce, Unit: unit}, &in.SendInput)
+	tree, err := s.trees.get(ctx)
+	if err != nil {
+		return dossier.Slip{}, err
+	}
+	if _, ok := tree.by[unit]; !ok {
+		return dossier.Slip{}, dossier.ErrUnknownUnit
+	}
+	return dossier.Slip{Kind: dossier.ResultInForce, Unit: unit}, nil
+}
+
+// slip completes a slip with what the request says, if the sender may send it
+// there.
+func (s *server) slip(ctx context.Context, slip dossier.Slip, in *SendInput) (dossier.Slip, error) {
+	if err := within(ctx, slip.Unit); err != nil {
+		return slip, err
+	}
+	if err := in.fill(&slip); err != nil {
+		return slip, err
+	}
+	if slip.Kind == dossier.ResultInForce && slip.Number == "" {
+		return slip, badValue("Sohoa-Number")
+	}
+	slip.By, slip.Door = actorOf(ctx).ID, dossier.DoorAPI
+	if actorOf(ctx).Window {
+		slip.Door = dossier.DoorWeb
+	}
+	if slip.Reuses != "" {
+		return slip, s.checkReuse(ctx, slip)
+	}
+	return slip, nil
 }
 
 // send takes one document in. Nothing of the body is read before the sender is
 // known to be allowed to send it there.
 func (s *server) send(ctx context.Context, slip dossier.Slip, in *SendInput) (*sendOutput, error) {
-	if err := within(ctx, slip.Unit); err != nil {
-		return nil, err
-	}
-	if err := in.fill(&slip); err != nil {
+	slip, err := s.slip(ctx, slip, in)
+	if err != nil {
 		return nil, err
 	}
 	digest, err := contentDigest(in.r.Header.Values("Content-Digest"))
 	if err != nil {
 		return nil, err
-	}
-	if slip.Kind == dossier.ResultInForce && slip.Number == "" {
-		return nil, badValue("Sohoa-Number")
-	}
-	if slip.Reuses != "" {
-		if err := s.checkReuse(ctx, slip); err != nil {
-			return nil, err
-		}
-	}
-	slip.By, slip.Door = actorOf(ctx).ID, dossier.DoorAPI
-	if actorOf(ctx).Window {
-		slip.Door = dossier.DoorWeb
 	}
 	st, err := s.take(ctx, slip, digest, in)
 	if err != nil {
@@ -132,16 +155,7 @@ func (s *server) send(ctx context.Context, slip dossier.Slip, in *SendInput) (*s
 	}
 	again := st.Again
 	if !again {
-		act := dossier.ActSend
-		switch {
-		case slip.Reuses != "":
-			act = dossier.ActReuse
-		case slip.Replaces != "":
-			act = dossier.ActReplace
-		}
-		// The document is durable by now: an audit log that fails makes the sender
-		// send again, which finds it here.
-		if err := s.audit(ctx, act, slip.Unit, st.Intake.ID); err != nil {
+		if err := s.auditSent(ctx, slip, st.Intake.ID); err != nil {
 			return nil, err
 		}
 	}
@@ -154,6 +168,19 @@ func (s *server) send(ctx context.Context, slip dossier.Slip, in *SendInput) (*s
 	}
 	st.Again = again
 	return out, out.verdict(st, http.StatusCreated)
+}
+
+// auditSent notes that a document came in. It is durable by now: an audit log that
+// fails makes the sender send again, which finds it here.
+func (s *server) auditSent(ctx context.Context, slip dossier.Slip, id string) error {
+	act := dossier.ActSend
+	switch {
+	case slip.Reuses != "":
+		act = dossier.ActReuse
+	case slip.Replaces != "":
+		act = dossier.ActReplace
+	}
+	return s.audit(ctx, act, slip.Unit, id)
 }
 
 // verdict fills the answer for a document: its record (fresh, or 200 where the

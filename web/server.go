@@ -84,6 +84,7 @@ func newServer(o Options) *server {
 	s.api = humago.New(guarded{s}, s.apiConfig())
 
 	s.routePapers()
+	s.routeUploads()
 	s.routeFigures()
 	s.routeRegister()
 	s.routeReuse()
@@ -160,7 +161,7 @@ func (s *server) handler() http.Handler {
 func (s *server) noRoute(w http.ResponseWriter, r *http.Request) {
 	code := "not-found"
 	var allow []string
-	for _, m := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"} {
+	for _, m := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"} {
 		probe := r.Clone(r.Context())
 		probe.Method = m
 		if _, p := s.mux.Handler(probe); p != "" {

@@ -96,6 +96,7 @@ type Operations struct {
 // Tokens are needed; without one of the others its routes answer 501.
 type Options struct {
 	Pipeline Pipeline
+	Uploads  Uploads
 	Register Register
 	Source   tally.Source
 	Tokens   Tokens

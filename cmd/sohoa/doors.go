@@ -17,7 +17,7 @@ import (
 func (a *app) webOptions(h *house) web.Options {
 	started := a.now()
 	return web.Options{
-		Pipeline: h.pipeline, Register: h.ledger, Source: h.ledger, Tokens: h.ledger,
+		Pipeline: h.pipeline, Uploads: h.pipeline, Register: h.ledger, Source: h.ledger, Tokens: h.ledger,
 		Importer: h, Lister: lister{h.ledger}, Targets: h.targets, Imported: h.ledger.Indicators,
 		Accounts: h.ledger, SessionStore: h.ledger.Sessions(), SignOn: a.signOn,
 		Pictures: h, Inbox: inbox{h.ledger}, Owners: h.ledger, Auditor: h.ledger,

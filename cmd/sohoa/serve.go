@@ -55,6 +55,7 @@ func (a *app) serve(ctx context.Context, listen string, workers int) error {
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return h.work(gctx, workers) })
+	g.Go(func() error { return h.sweepUploads(gctx) })
 	g.Go(func() error {
 		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 			return err
@@ -71,6 +72,25 @@ func (a *app) serve(ctx context.Context, listen string, workers int) error {
 	})
 	fmt.Fprintf(a.stdout, "sohoa serves at http://%s\n", ln.Addr())
 	return g.Wait()
+}
+
+// sweepUploads removes, every hour, the uploads that nobody has finished. That
+// several hosts do it harms nobody.
+func (h *house) sweepUploads(ctx context.Context) error {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		if n, err := h.pipeline.SweepUploads(ctx); err != nil && ctx.Err() == nil {
+			h.log.Warn().Err(err).Msg("expired uploads could not be swept; tried again in an hour")
+		} else if n > 0 {
+			h.log.Info().Int("objects", n).Msg("expired uploads swept")
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
 }
 
 func newWorkCommand(a *app) *cobra.Command {
