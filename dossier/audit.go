@@ -20,11 +20,12 @@ const (
 	ActReplay   Action = "replay"  // put a failed document back into the queue
 	ActDelete   Action = "delete"  // by order
 	ActImport   Action = "import"  // a file of the register
+	ActDiscard  Action = "discard" // a scan of the tray
 )
 
 // Actions lists every action.
 func Actions() []Action {
-	return []Action{ActSignIn, ActSignOut, ActPassword, ActSee, ActFetch, ActSend, ActReplace, ActReuse, ActAsk, ActList, ActExport, ActReplay, ActDelete, ActImport}
+	return []Action{ActSignIn, ActSignOut, ActPassword, ActSee, ActFetch, ActSend, ActReplace, ActReuse, ActAsk, ActList, ActExport, ActReplay, ActDelete, ActImport, ActDiscard}
 }
 
 // Deed is an entry of the audit log. It names accounts, tokens, dossiers and

@@ -158,6 +158,17 @@ func TestAccessMatrix(t *testing.T) {
 		"GET /api/v1/reusable": func(dossier.UnitCode) *http.Request {
 			return h.request("GET", "/api/v1/reusable", "", nil, "Sohoa-Owner-Id", "012345678901")
 		},
+		"GET /api/v1/tray": get("/api/v1/tray"),
+		"GET /api/v1/tray/{id}/pages/{page}": func(u dossier.UnitCode) *http.Request {
+			return h.request("GET", "/api/v1/tray/"+h.waits(u, page)+"/pages/1", "", nil)
+		},
+		"POST /api/v1/tray/{id}/file": func(u dossier.UnitCode) *http.Request {
+			return h.request("POST", "/api/v1/tray/"+h.waits(u, page)+"/file", "", strings.NewReader(`{"kind":"component","dossier":"`+code(u, 1)+`"}`),
+				"Content-Type", "application/json")
+		},
+		"POST /api/v1/tray/{id}/discard": func(u dossier.UnitCode) *http.Request {
+			return h.request("POST", "/api/v1/tray/"+h.waits(u, page)+"/discard", "", nil)
+		},
 		"GET /metrics":                     get("/metrics"),
 		"GET /{$}":                         get("/?unit={unit}&period=2024&structure_as_of=2024-06-30"),
 		"GET /report.xlsx":                 get("/report.xlsx?unit={unit}&period=2024&structure_as_of=2024-06-30"),
@@ -179,7 +190,7 @@ func TestAccessMatrix(t *testing.T) {
 	}
 	// Routes whose subject is the actor, not the asked unit: their own scope is
 	// tested elsewhere, here only who may enter.
-	aboutNobody := []string{"GET /inbox", "GET /audit"}
+	aboutNobody := []string{"GET /inbox", "GET /audit", "GET /api/v1/tray"}
 	// Routes for people only.
 	people := []string{"GET /password", "POST /password", "POST /logout"}
 

@@ -85,7 +85,9 @@ type house struct {
 	log      *syncBuffer
 	options  web.Options
 	tokens   map[string]string
-	start    func() // the workers, where the test asked for them to wait
+	hot      map[dossier.UnitCode]string // hot folders, by whose they are
+	laid     int                         // scans laid into their trays
+	start    func()                      // the workers, where the test asked for them to wait
 }
 
 type syncBuffer struct {
@@ -153,6 +155,7 @@ func newHouse(t *testing.T, s setup) *house {
 			return web.Operations{Pending: st.Pending, Running: st.Running, Faulted: st.Faulted, Oldest: st.Oldest, Ledger: "SQLite", Store: "disk", Workers: 2}, err
 		},
 		Pictures: pictures{h.pipeline, pool, dir},
+		Tray:     h.trays(t, filepath.Join(dir, "hot"), pool),
 	}
 	if s.options != nil {
 		s.options(&o)

@@ -55,6 +55,9 @@ var problems = map[string]problemText{
 	"unknown-dossier": {404, 0, "Unknown dossier", dossier.Text{
 		VI: "Chưa có hồ sơ này và chưa có giấy tờ nào của nó. Hãy kiểm tra mã hồ sơ.",
 		EN: "There is no such dossier and no paper of it. Check the code."}},
+	"not-waiting": {404, 0, "No such scan in the tray", dossier.Text{
+		VI: "Bản quét này không còn trong khay chờ: có thể người khác vừa xếp. Hãy tải lại danh sách.",
+		EN: "This scan is no longer in the tray: somebody else may just have filed it. Load the list again."}},
 	"unknown-document": {404, 0, "Unknown document", dossier.Text{
 		VI: "Không có giấy tờ này. Hãy kiểm tra mã giấy tờ.",
 		EN: "There is no such document. Check its id."}},
@@ -367,6 +370,7 @@ var messages = map[string]dossier.Text{
 	"act-sign-in":  {VI: "đăng nhập", EN: "signed in"},
 	"act-sign-out": {VI: "thoát", EN: "signed out"},
 	"act-password": {VI: "đổi mật khẩu", EN: "changed the password"},
+	"act-discard":  {VI: "bỏ khỏi khay chờ", EN: "took out of the tray"},
 	"act-see":      {VI: "xem", EN: "saw"},
 	"act-fetch":    {VI: "tải tệp", EN: "fetched"},
 	"act-send":     {VI: "gửi", EN: "sent"},

@@ -98,6 +98,8 @@ func (s *server) problemOf(err error) *Problem {
 		return problem("unknown-unit", nil)
 	case errors.Is(err, dossier.ErrUnknownDocument):
 		return problem("unknown-document", nil)
+	case errors.Is(err, ErrNotWaiting):
+		return problem("not-waiting", nil)
 	case errors.Is(err, dossier.ErrPaperTaken):
 		return problem("paper-taken", nil)
 	case errors.Is(err, dossier.ErrNotReplaceable):

@@ -113,6 +113,7 @@ type Options struct {
 	SignOn       *SignOn   // nil: local accounts only
 	Pictures     Pictures
 	Inbox        Inbox
+	Tray         Tray
 	Auditor      Auditor // nil: nothing is kept of who did what
 	Operations   func(context.Context) (Operations, error)
 	// SecureCookies: the pages are reached over TLS, here or at a proxy.

@@ -17,6 +17,7 @@ import (
 func newServeCommand(a *app) *cobra.Command {
 	var listen string
 	var workers int
+	var folders []string
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Doors, workers and pages in one process",
@@ -24,17 +25,18 @@ func newServeCommand(a *app) *cobra.Command {
 interrupted; then it takes nothing new, finishes what runs, and ends with 0.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.serve(cmd.Context(), listen, workers)
+			return a.serve(cmd.Context(), listen, workers, folders)
 		},
 	}
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "address to answer on")
 	cmd.Flags().IntVar(&workers, "workers", 0, "documents worked on at once (default: twice the cores)")
+	cmd.Flags().StringSliceVar(&folders, "hot-folder", nil, "UNIT=DIR of a folder that sohoa watch looks after: its tray is shown, to be filed by hand")
 	cmd.Flags().BoolVar(&a.secureCookies, "secure-cookies", false, "the pages are reached over TLS only")
 	cmd.Flags().BoolVar(&a.behindProxy, "behind-proxy", false, "believe X-Forwarded-For, which a proxy sets")
 	return cmd
 }
 
-func (a *app) serve(ctx context.Context, listen string, workers int) error {
+func (a *app) serve(ctx context.Context, listen string, workers int, folders []string) error {
 	if err := a.signOnSecret(); err != nil {
 		return err
 	}
@@ -43,12 +45,16 @@ func (a *app) serve(ctx context.Context, listen string, workers int) error {
 		return err
 	}
 	defer h.Close()
+	tray, err := a.openTrays(ctx, h, folders)
+	if err != nil {
+		return err
+	}
 	ln, err := net.Listen("tcp", listen)
 	if err != nil {
 		return err
 	}
 	srv := &http.Server{
-		Handler:           web.New(a.webOptions(h)),
+		Handler:           web.New(a.webOptions(h, tray)),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,

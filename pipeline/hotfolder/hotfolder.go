@@ -56,6 +56,7 @@ const (
 // Options of a folder. Dir, By and Log are required.
 type Options struct {
 	Dir      string
+	Unit     dossier.UnitCode // whose tray it is; folders of units below it are theirs
 	By       string        // account that hands in
 	Settle   time.Duration // how long size and time must be unchanged; 0: 3 s
 	Poll     time.Duration // pause between looks; 0: 2 s
@@ -82,6 +83,7 @@ type Folder struct {
 
 	mu    sync.Mutex
 	files map[string]*watched // those present, by path
+	held  map[string]bool     // scans of the tray that somebody files just now
 }
 
 // watched is what is known of a file that is present.
@@ -118,7 +120,7 @@ func Open(door Door, o Options) (*Folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hot folder: %w", err)
 	}
-	f := &Folder{Options: o, door: door, root: root, files: map[string]*watched{}}
+	f := &Folder{Options: o, door: door, root: root, files: map[string]*watched{}, held: map[string]bool{}}
 	for _, name := range []string{Done, Refused, TrayName} {
 		if err := root.MkdirAll(name, 0o777); err != nil {
 			return nil, errors.Join(fmt.Errorf("hot folder: %w", err), root.Close())
@@ -457,10 +459,7 @@ func (f *Folder) conclude(h *os.File, before fs.FileInfo, name string, end endin
 	if err := f.unchanged(h, name, before); err != nil {
 		return err
 	}
-	switch {
-	case end.folder == TrayName && inTray(name):
-		return dossier.ErrUnknownUnit
-	case end.folder == Refused:
+	if end.folder == Refused {
 		return f.reject(name, end.reason, end.text)
 	}
 	return f.move(name, end.folder)
@@ -476,7 +475,7 @@ type ending struct {
 // submit hands a document in and waits for its end; an error is a fault.
 func (f *Folder) submit(ctx context.Context, slip dossier.Slip, body io.ReadSeeker, size int64) (ending, error) {
 	slip.By, slip.Door = f.By, dossier.DoorHot
-	st, err := f.door.Submit(ctx, slip, body, size)
+	st, err := f.verdict(ctx, slip, body, size)
 	var rej *dossier.Rejection
 	switch {
 	case errors.As(err, &rej):
@@ -489,18 +488,6 @@ func (f *Folder) submit(ctx context.Context, slip dossier.Slip, body io.ReadSeek
 	case err != nil:
 		return ending{}, err
 	}
-	for pause := 100 * time.Millisecond; st.State == dossier.Pending; pause = min(2*pause, 5*time.Second) {
-		t := time.NewTimer(pause)
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-			t.Stop()
-			return ending{}, ctx.Err()
-		}
-		if st, err = f.door.Standing(ctx, st.Intake.ID); err != nil {
-			return ending{}, err
-		}
-	}
 	switch st.State {
 	case dossier.Stored:
 		return ending{folder: Done}, nil
@@ -510,14 +497,40 @@ func (f *Folder) submit(ctx context.Context, slip dossier.Slip, body io.ReadSeek
 			end.reason, end.text = string(st.Refusal.Reason), st.Refusal.Message
 		}
 		return end, nil
-	}
-	if again, ok := f.door.(Replayer); ok && st.Again {
-		if err := again.Replay(ctx, st.Intake.ID); err != nil {
-			return ending{}, err
-		}
-		return ending{}, fmt.Errorf("document %s was taken out of the failure inbox again", st.Intake.ID)
+	case dossier.Pending:
+		return ending{}, ctx.Err()
 	}
 	return ending{}, fmt.Errorf("document %s lies in the failure inbox", st.Intake.ID)
+}
+
+// verdict hands a document in and waits until it is no longer pending, or ctx
+// ends. One that lay in the failure inbox is taken out of it for another try.
+func (f *Folder) verdict(ctx context.Context, slip dossier.Slip, body io.ReadSeeker, size int64) (dossier.Standing, error) {
+	st, err := f.door.Submit(ctx, slip, body, size)
+	if err != nil {
+		return st, err
+	}
+	for pause := 100 * time.Millisecond; st.State == dossier.Pending; pause = min(2*pause, 5*time.Second) {
+		t := time.NewTimer(pause)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return st, nil
+		}
+		again := st.Again
+		if st, err = f.door.Standing(ctx, st.Intake.ID); err != nil {
+			return st, err
+		}
+		st.Again = again
+	}
+	if again, ok := f.door.(Replayer); ok && st.State == dossier.Faulted && st.Again {
+		if err := again.Replay(ctx, st.Intake.ID); err != nil {
+			return st, err
+		}
+		return st, fmt.Errorf("document %s was taken out of the failure inbox again", st.Intake.ID)
+	}
+	return st, nil
 }
 
 // unchanged sees that the name still means the bytes that were read.
@@ -576,8 +589,6 @@ func (f *Folder) move(name, folder string) error {
 	}
 	return f.root.Rename(name, to)
 }
-
-func inTray(name string) bool { return strings.HasPrefix(name, TrayName+"/") }
 
 // inFolder is the path a file of the tray had in the hot folder.
 func inFolder(name string) string { return strings.TrimPrefix(name, TrayName+"/") }

@@ -338,33 +338,100 @@ func TestRestart(t *testing.T) {
 
 func TestTray(t *testing.T) {
 	p := newPlace(t)
+	p.Folder.Unit = "H51"
 	p.write("result/a.pdf", "one")
 	p.write("b.pdf", "bad")
+	p.write("H51.04/c.pdf", "large")
+	p.write("H92.04/d.pdf", "taken")
 	p.settle()
-	w, err := p.Tray()
-	if err != nil || len(w) != 2 {
+	trays := Trays{p.Folder}
+	if w, err := trays.Waiting([]dossier.UnitCode{"H51.04"}); err != nil || len(w) != 1 || w[0].Name != "c.pdf" {
+		t.Errorf("of H51.04: %v %v", w, err)
+	}
+	w, err := trays.Waiting([]dossier.UnitCode{"H51", "H51.04"})
+	if err != nil || len(w) != 4 {
 		t.Fatal(w, err)
 	}
+	by := dossier.Slip{By: "scanner", Kind: dossier.Component, Dossier: "H51-240830-0001"}
+	var rej *dossier.Rejection
 	for _, one := range w {
-		if h, err := p.Picture(one.ID); err != nil {
-			t.Error(err)
-		} else {
-			h.Close()
+		f, again, err := trays.Find(one.ID)
+		if err != nil || again != one {
+			t.Fatal(again, err)
 		}
-		if err := p.File(t.Context(), one.ID, dossier.Slip{Kind: one.Kind, Dossier: "H99-240830-0001"}); !errors.Is(err, dossier.ErrUnknownUnit) {
+		if at, err := f.Path(one.ID); err != nil {
 			t.Error(err)
-		}
-		if err := p.File(t.Context(), one.ID, dossier.Slip{Kind: one.Kind, Dossier: "H51-240830-0001"}); err != nil {
+		} else if _, err := os.Stat(at); err != nil {
 			t.Error(err)
 		}
-		if err := p.File(t.Context(), one.ID, dossier.Slip{}); !errors.Is(err, ErrNotWaiting) {
+		other := by
+		other.Dossier = "H99-240830-0001"
+		if _, err := f.File(t.Context(), one.ID, other); !errors.Is(err, dossier.ErrUnknownUnit) {
+			t.Error(err)
+		}
+		st, err := f.File(t.Context(), one.ID, by)
+		switch one.Name {
+		case "a.pdf":
+			if err != nil || st.State != dossier.Stored {
+				t.Error(st, err)
+			}
+		case "b.pdf":
+			if err != nil || st.State != dossier.Refused {
+				t.Error(st, err)
+			}
+		case "c.pdf":
+			if !errors.As(err, &rej) {
+				t.Error(st, err)
+			}
+		case "d.pdf": // it waits for another paper code
+			if !errors.Is(err, dossier.ErrPaperTaken) {
+				t.Error(st, err)
+			}
+			if err := f.Discard(one.ID); err != nil {
+				t.Error(err)
+			}
+		}
+		if _, err := f.File(t.Context(), one.ID, dossier.Slip{}); !errors.Is(err, ErrNotWaiting) {
+			t.Error(err)
+		}
+		if err := f.Discard(one.ID); !errors.Is(err, ErrNotWaiting) {
 			t.Error(err)
 		}
 	}
-	p.want("done/result/a.pdf", "rejected/b.pdf", "rejected/b.pdf.txt")
-	if _, err := p.Picture("../../etc/passwd"); !errors.Is(err, ErrNotWaiting) {
+	p.want("done/result/a.pdf", "rejected/b.pdf", "rejected/b.pdf.txt", "rejected/H51.04/c.pdf", "rejected/H51.04/c.pdf.txt",
+		"rejected/H92.04/d.pdf", "rejected/H92.04/d.pdf.txt")
+	if _, err := p.Path("../../etc/passwd"); !errors.Is(err, ErrNotWaiting) {
 		t.Error(err)
 	}
+}
+
+// Of two who file the same scan at once, one does; a verdict that is long in
+// coming leaves the scan where it is, and asking again finds it.
+func TestTrayRace(t *testing.T) {
+	p := newPlace(t)
+	p.write("a.pdf", "slow")
+	p.settle()
+	w, err := p.Tray()
+	if err != nil || len(w) != 1 {
+		t.Fatal(w, err)
+	}
+	slip := dossier.Slip{By: "scanner", Kind: dossier.Component, Dossier: "H51-240830-0001"}
+	p.d.during = func(string) {
+		if _, err := p.File(t.Context(), w[0].ID, slip); !errors.Is(err, ErrNotWaiting) {
+			t.Error("it was filed by two:", err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if st, err := p.File(ctx, w[0].ID, slip); err != nil || st.State != dossier.Pending {
+		t.Error(st, err)
+	}
+	p.want("tray/a.pdf")
+	p.d.during = nil
+	if st, err := p.File(t.Context(), w[0].ID, slip); err != nil || st.State != dossier.Stored {
+		t.Error(st, err)
+	}
+	p.want("done/a.pdf")
 }
 
 func TestFiled(t *testing.T) {

@@ -160,7 +160,7 @@ func (f *Folder) moveAll(names []string, end ending) error {
 	if err != nil {
 		return err
 	}
-	note := movesPrefix + trayID(names[0]) + ".json"
+	note := movesPrefix + pathID(names[0]) + ".json"
 	if err := f.writeWhole(note, b); err != nil {
 		return err
 	}

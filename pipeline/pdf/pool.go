@@ -21,6 +21,8 @@ var (
 	// ErrChildDied: a child process ended in the midst of its work, twice, and not
 	// by running into its limits. It is a fault of ours.
 	ErrChildDied = errors.New("pdf: child process died")
+	// ErrNoPage: the file has no such page.
+	ErrNoPage = errors.New("pdf: no such page")
 	// ErrClosed: the pool has been closed.
 	ErrClosed = errors.New("pdf: pool is closed")
 )
@@ -308,7 +310,8 @@ func (s *Session) Normalise(ctx context.Context, out string, label Label) (Copy,
 	return *res.Copy, nil
 }
 
-// Picture draws a page (the first is 1) and returns a PNG.
+// Picture draws a page (the first is 1) and returns a PNG; ErrNoPage where there
+// is none.
 func (s *Session) Picture(ctx context.Context, page, dpi int) ([]byte, error) {
 	res, err := s.call(ctx, request{Op: opPicture, Page: page, DPI: dpi})
 	if err != nil {

@@ -70,6 +70,7 @@ type response struct {
 	Picture  []byte           `json:"picture,omitempty"`
 	Rejected *wireRejection   `json:"rejected,omitempty"`
 	Signed   bool             `json:"signed,omitempty"` // ErrSigned
+	NoPage   bool             `json:"no_page,omitempty"` // ErrNoPage
 	Fault    string           `json:"fault,omitempty"`
 }
 
@@ -125,6 +126,8 @@ func (r *response) fail(err error) {
 		}
 	case errors.Is(err, ErrSigned):
 		r.Signed = true
+	case errors.Is(err, ErrNoPage):
+		r.NoPage = true
 	default:
 		r.Fault = err.Error()
 	}
@@ -144,6 +147,8 @@ func (r *response) err() error {
 		return rej
 	case r.Signed:
 		return ErrSigned
+	case r.NoPage:
+		return ErrNoPage
 	case r.Fault != "":
 		return fmt.Errorf("pdf: child: %s", r.Fault)
 	}

@@ -176,7 +176,7 @@ func (d *document) picture(ctx context.Context, page, dpi int) ([]byte, error) {
 		return nil, fmt.Errorf("picture: %w", err)
 	}
 	if page > n {
-		return nil, fmt.Errorf("picture: page %d of %d", page, n)
+		return nil, ErrNoPage
 	}
 	at := requests.Page{ByIndex: &requests.PageByIndex{Document: r.doc, Index: page - 1}}
 	if size, err := r.inst.GetPageSize(&requests.GetPageSize{Page: at}); err == nil {
