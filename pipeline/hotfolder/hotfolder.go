@@ -57,17 +57,17 @@ const (
 type Options struct {
 	Dir      string
 	Unit     dossier.UnitCode // whose tray it is; folders of units below it are theirs
-	By       string        // account that hands in
-	Settle   time.Duration // how long size and time must be unchanged; 0: 3 s
-	Poll     time.Duration // pause between looks; 0: 2 s
-	Parallel int           // documents in flight; 0: 2
-	Finder   Finder        // nil: scans are filed by folder and name only
-	Pile     Pile          // nil: a pile with several receipts is not taken apart
-	Receipts bool          // receipt pages are kept
-	Spool    string        // folder for the parts of a pile on their way; empty: the system's
-	Join     bool          // JPEG series (scan_001.jpg, scan_002.jpg …) become one document
-	Quiet    time.Duration // how long no page may have been added to a series; 0: 15 s
-	DPI      int           // of JPEG pages that state none; 0: 200
+	By       string           // account that hands in
+	Settle   time.Duration    // how long size and time must be unchanged; 0: 3 s
+	Poll     time.Duration    // pause between looks; 0: 2 s
+	Parallel int              // documents in flight; 0: 2
+	Finder   Finder           // nil: scans are filed by folder and name only
+	Pile     Pile             // nil: a pile with several receipts is not taken apart
+	Receipts bool             // receipt pages are kept
+	Spool    string           // folder for the parts of a pile on their way; empty: the system's
+	Join     bool             // JPEG series (scan_001.jpg, scan_002.jpg …) become one document
+	Quiet    time.Duration    // how long no page may have been added to a series; 0: 15 s
+	DPI      int              // of JPEG pages that state none; 0: 200
 	Log      zerolog.Logger
 	Now      func() time.Time // nil: time.Now
 }

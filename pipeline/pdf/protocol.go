@@ -69,7 +69,7 @@ type response struct {
 	Copy     *Copy            `json:"copy,omitempty"`
 	Picture  []byte           `json:"picture,omitempty"`
 	Rejected *wireRejection   `json:"rejected,omitempty"`
-	Signed   bool             `json:"signed,omitempty"` // ErrSigned
+	Signed   bool             `json:"signed,omitempty"`  // ErrSigned
 	NoPage   bool             `json:"no_page,omitempty"` // ErrNoPage
 	Fault    string           `json:"fault,omitempty"`
 }
