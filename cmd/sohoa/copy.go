@@ -2,12 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"sohoa/storage"
+	"sohoa/storage/ledger"
 )
 
 func newCopyCommand(a *app) *cobra.Command {
@@ -15,11 +19,16 @@ func newCopyCommand(a *app) *cobra.Command {
 	workers := 4
 	cmd := &cobra.Command{
 		Use:   "copy --from disk:DIR --to s3://…",
-		Short: "Copy a whole archive to another store, with hash check; can be started again",
+		Short: "Copy a whole archive to another store, or a ledger to another database",
 		Long: `copy brings every object of one store into another: the way from one machine to a
 cluster, and back. What is there already is compared and passed over, so it can be
 broken off and started again. Records go last, so that a copy taken while the
 source is written holds only whole documents.
+
+From sqlite:FILE to postgres://… (or back) it brings the ledger with all that is
+only there: accounts, tokens, settings, the audit log. The target must be empty,
+and nobody should work on the source meanwhile. It is one transaction: broken off,
+nothing has happened. An address with a password is best given as SOHOA_TO.
 
 Exit 0 when everything is there, 4 when an object of the target differs.`,
 		Args: cobra.NoArgs,
@@ -27,11 +36,17 @@ Exit 0 when everything is there, 4 when an object of the target differs.`,
 			if from == "" || to == "" {
 				return usage("--from and --to are needed")
 			}
+			if ledgerAddress(from) != ledgerAddress(to) {
+				return usage("--from and --to are two stores (disk:, s3:) or two ledgers (sqlite:, postgres:)")
+			}
+			if ledgerAddress(from) {
+				return a.copyLedger(cmd.Context(), from, to)
+			}
 			return a.copy(cmd.Context(), from, to, workers)
 		},
 	}
-	cmd.Flags().StringVar(&from, "from", "", "store to read: disk:DIR or s3://…")
-	cmd.Flags().StringVar(&to, "to", "", "store to write")
+	cmd.Flags().StringVar(&from, "from", "", "store to read: disk:DIR or s3://…; or ledger: sqlite:FILE or postgres://…")
+	cmd.Flags().StringVar(&to, "to", "", "store, or ledger, to write")
 	cmd.Flags().IntVar(&workers, "parallel", workers, "objects on their way at once")
 	return cmd
 }
@@ -67,6 +82,35 @@ func (a *app) copy(ctx context.Context, from, to string, workers int) error {
 	}
 	if len(sum.Faults) > 0 {
 		return &exitError{exitDifference, fmt.Errorf("%d objects were not copied", len(sum.Faults))}
+	}
+	return nil
+}
+
+func (a *app) copyLedger(ctx context.Context, from, to string) error {
+	open := func(dsn string) (*house, error) {
+		b := *a
+		b.database = dsn
+		return b.openLedger(ctx)
+	}
+	src, err := open(from)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	dst, err := open(to)
+	if err != nil {
+		return err
+	}
+	defer dst.Close()
+	counts, err := src.ledger.CopyTo(ctx, dst.ledger)
+	if errors.Is(err, ledger.ErrNotEmpty) {
+		return usage("--to: %w", err)
+	}
+	if err != nil {
+		return err
+	}
+	for _, table := range slices.Sorted(maps.Keys(counts)) {
+		fmt.Fprintf(a.stdout, "%d %s\n", counts[table], table)
 	}
 	return nil
 }

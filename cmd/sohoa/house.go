@@ -116,7 +116,7 @@ func (a *app) openLedger(ctx context.Context) (*house, error) {
 		}
 		dsn = "sqlite:" + filepath.Join(a.data, "ledger.db")
 	}
-	if !strings.HasPrefix(dsn, "sqlite:") && !strings.HasPrefix(dsn, "postgres://") && !strings.HasPrefix(dsn, "postgresql://") {
+	if !ledgerAddress(dsn) {
 		return nil, usage("--database: must begin with sqlite: or postgres://")
 	}
 	if h.ledger, err = ledger.Open(ctx, dsn, ledger.Options{Log: log, Now: a.now}); err != nil {
@@ -127,6 +127,11 @@ func (a *app) openLedger(ctx context.Context) (*house, error) {
 		return nil, errors.Join(fmt.Errorf("bring the ledger up to date: %w", err), h.Close())
 	}
 	return h, nil
+}
+
+// ledgerAddress reports whether it is the address of a ledger.
+func ledgerAddress(url string) bool {
+	return strings.HasPrefix(url, "sqlite:") || strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://")
 }
 
 // openStore opens the archive; spool is the best folder for bytes on their way.

@@ -341,20 +341,9 @@ func valuesText(n int, types ...string) string {
 // the whole place, (unit, day, code) > (…), PostgreSQL takes for the place where
 // to begin in the index, and from there walks over all the units before the day's.
 func (w *listWalk) read(ctx context.Context, r querier, days []listRange) (done bool, err error) {
-	// Both databases would rather walk all dossiers in the order of the list and
-	// look each up among the days, as the matches seem many and the limit small.
-	// CROSS JOIN keeps SQLite from it; PostgreSQL, a limit within each day.
-	limit := strconv.Itoa(readMost)
 	for len(days) > 0 {
 		some := days[:min(len(days), w.days)]
-		values, args := w.table(some)
-		text := `SELECT ` + dossierColumns + ` FROM ` + values + ` CROSS JOIN dossier
-			WHERE unit = v.column1 AND ` + w.column + ` = v.column2 AND code > v.column4 ORDER BY unit, ` + w.column + `, code LIMIT ` + limit
-		if w.postgres {
-			text = `SELECT d.* FROM ` + values + ` CROSS JOIN LATERAL (SELECT ` + dossierColumns + ` FROM dossier
-					WHERE unit = v.column1 AND ` + w.column + ` = v.column2 AND code > v.column4 ORDER BY code LIMIT ` + limit + `) AS d
-				ORDER BY d.unit, v.column2, d.code LIMIT ` + limit
-		}
+		text, args := w.readText(some)
 		n := 0
 		if err := query(ctx, r, text, args, func(rows *sql.Rows) error {
 			n++
@@ -381,6 +370,22 @@ func (w *listWalk) read(ctx context.Context, r querier, days []listRange) (done 
 		w.days = min(max(1, len(some)*readMost/max(1, n)), mostDays)
 	}
 	return false, nil
+}
+
+// readText asks for the dossiers of the days. Both databases would rather walk all
+// dossiers in the order of the list and look each up among the days, as the
+// matches seem many and the limit small. CROSS JOIN keeps SQLite from it;
+// PostgreSQL, a limit within each day.
+func (w *listWalk) readText(days []listRange) (text string, args []any) {
+	limit := strconv.Itoa(readMost)
+	values, args := w.table(days)
+	if w.postgres {
+		return `SELECT d.* FROM ` + values + ` CROSS JOIN LATERAL (SELECT ` + dossierColumns + ` FROM dossier
+				WHERE unit = v.column1 AND ` + w.column + ` = v.column2 AND code > v.column4 ORDER BY code LIMIT ` + limit + `) AS d
+			ORDER BY d.unit, v.column2, d.code LIMIT ` + limit, args
+	}
+	return `SELECT ` + dossierColumns + ` FROM ` + values + ` CROSS JOIN dossier
+		WHERE unit = v.column1 AND ` + w.column + ` = v.column2 AND code > v.column4 ORDER BY unit, ` + w.column + `, code LIMIT ` + limit, args
 }
 
 // look puts the dossier on the page if it belongs there; done says that the page

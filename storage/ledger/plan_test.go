@@ -142,3 +142,53 @@ func TestPlans(t *testing.T) {
 		t.Errorf("only %d statements were seen: %v", asked, fmt.Sprint(len(ran)))
 	}
 }
+
+// TestListReadsOnlyItsDays: on PostgreSQL, the dossiers of the days of a page are
+// found by so many blocks as the days have, wherever in the list the page is. An
+// index that is entered at the wrong place gives the same page, thousands of
+// blocks later.
+func TestListReadsOnlyItsDays(t *testing.T) {
+	l := open(t, postgresDSN(t), Options{})
+	const units, days, each = 60, 200, 5
+	if _, err := l.write.ExecContext(t.Context(), `INSERT INTO dossier (`+dossierColumns+`, received_day, resolved_day)
+		SELECT 'H' || u || '-' || d || '-' || q, 1, 'H' || u, '1.000001', 1, 'received', 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 20240000 + d, 0
+		FROM generate_series(101, $1) AS u, generate_series(101, $2) AS d, generate_series(1, $3) AS q`, 100+units, 100+days, each); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.write.ExecContext(t.Context(), `VACUUM ANALYZE dossier`); err != nil {
+		t.Fatal(err)
+	}
+	w := &listWalk{column: "received_day", postgres: true}
+	for _, first := range []int{101, 100 + units/2, 100 + units} {
+		var ranges []listRange
+		for d := range 64 {
+			ranges = append(ranges, listRange{unit: dossier.UnitCode(fmt.Sprint("H", first)), from: int64(20240101 + d), to: int64(20240101 + d)})
+		}
+		ranges[0].after = dossier.Code(fmt.Sprintf("H%d-101-3", first))
+		text, args := w.readText(ranges)
+		var plan []string
+		must(t, query(t.Context(), l.read, "EXPLAIN (ANALYZE, BUFFERS, TIMING OFF) "+text, args, func(r *sql.Rows) error {
+			var line string
+			err := r.Scan(&line)
+			plan = append(plan, line)
+			return err
+		}))
+		all := strings.Join(plan, "\n")
+		blocks := 0
+		m := regexp.MustCompile(`Buffers: shared hit=(\d+)(?: read=(\d+))?`).FindStringSubmatch(all)
+		if m == nil {
+			t.Fatalf("no buffers in %s", all)
+		}
+		for _, v := range m[1:] {
+			if v != "" {
+				blocks += got[int](t)(strconv.Atoi(v))
+			}
+		}
+		if blocks > 8*len(ranges) {
+			t.Errorf("unit %d: %d blocks for %d days:\n%s", first, blocks, len(ranges), all)
+		}
+		if !strings.Contains(plan[0], "Limit") || !strings.Contains(all, fmt.Sprintf("rows=%d loops=1", 64*each-3)) {
+			t.Errorf("not the dossiers that were made:\n%s", all)
+		}
+	}
+}
