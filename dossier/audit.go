@@ -1,6 +1,9 @@
 package dossier
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Action is what somebody did that is kept in the audit log.
 type Action string
@@ -21,11 +24,34 @@ const (
 	ActDelete   Action = "delete"  // by order
 	ActImport   Action = "import"  // a file of the register
 	ActDiscard  Action = "discard" // a scan of the tray
+
+	ActAccountMake     Action = "account-make"
+	ActAccountChange   Action = "account-change" // name, role or unit
+	ActAccountPassword Action = "account-password"
+	ActAccountLock     Action = "account-lock"
+	ActAccountUnlock   Action = "account-unlock"
+	ActTokenMake       Action = "token-make"
+	ActTokenRevoke     Action = "token-revoke"
 )
+
+// ActGrant is giving an account or a token a role, in the unit of the deed. It
+// stands beside what made or changed them.
+func ActGrant(r Role) Action { return "grant-" + Action(r) }
+
+// OfPeople reports whether the action is about an account or a token and not
+// about papers.
+func (a Action) OfPeople() bool {
+	return strings.HasPrefix(string(a), "account-") || strings.HasPrefix(string(a), "token-") || strings.HasPrefix(string(a), "grant-")
+}
 
 // Actions lists every action.
 func Actions() []Action {
-	return []Action{ActSignIn, ActSignOut, ActPassword, ActSee, ActFetch, ActSend, ActReplace, ActReuse, ActAsk, ActList, ActExport, ActReplay, ActDelete, ActImport, ActDiscard}
+	out := []Action{ActSignIn, ActSignOut, ActPassword, ActSee, ActFetch, ActSend, ActReplace, ActReuse, ActAsk, ActList, ActExport, ActReplay, ActDelete, ActImport, ActDiscard,
+		ActAccountMake, ActAccountChange, ActAccountPassword, ActAccountLock, ActAccountUnlock, ActTokenMake, ActTokenRevoke}
+	for _, r := range Roles() {
+		out = append(out, ActGrant(r))
+	}
+	return out
 }
 
 // Deed is an entry of the audit log. It names accounts, tokens, dossiers and

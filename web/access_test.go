@@ -106,13 +106,24 @@ func TestAccessMatrix(t *testing.T) {
 		documents[u] = d.ID
 	}
 	page := scan(t, "accept/page.png")
+	accounts, tokens := map[dossier.UnitCode]string{}, map[dossier.UnitCode]string{}
+	for _, u := range places {
+		var err error
+		if accounts[u], err = h.ledger.CreateAccount(context.Background(), dossier.Account{Login: "of." + string(u), Role: dossier.Clerk, Unit: u}); err != nil {
+			t.Fatal(err)
+		}
+		if _, tokens[u], err = h.ledger.CreateToken(context.Background(), dossier.Token{Name: "x", Role: dossier.Clerk, Unit: u}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	get := func(f string, a ...any) func(dossier.UnitCode) *http.Request {
 		return func(u dossier.UnitCode) *http.Request {
-			return h.request("GET", strings.NewReplacer("{id}", documents[u], "{code}", code(u, 1), "{unit}", string(u)).Replace(fmt.Sprintf(f, a...)), "", nil)
+			return h.request("GET", strings.NewReplacer("{id}", documents[u], "{code}", code(u, 1), "{unit}", string(u), "{account}", accounts[u]).Replace(fmt.Sprintf(f, a...)), "", nil)
 		}
 	}
 	post := func(path string, v func(dossier.UnitCode) url.Values) func(dossier.UnitCode) *http.Request {
 		return func(u dossier.UnitCode) *http.Request {
+			path := strings.NewReplacer("{account}", accounts[u], "{token}", tokens[u], "{id}", documents[u]).Replace(path)
 			return h.request("POST", path, "", strings.NewReader(v(u).Encode()), "Content-Type", "application/x-www-form-urlencoded")
 		}
 	}
@@ -130,6 +141,7 @@ func TestAccessMatrix(t *testing.T) {
 				append(header, "Tus-Resumable", "1.0.0", "Upload-Offset", "0", "Content-Type", "application/offset+octet-stream")...)
 		}
 	}
+	nothing := func(dossier.UnitCode) url.Values { return nil }
 	requests := map[string]func(dossier.UnitCode) *http.Request{
 		"OPTIONS /api/v1/uploads": func(dossier.UnitCode) *http.Request { return h.request("OPTIONS", "/api/v1/uploads", "", nil) },
 		"POST /api/v1/uploads": func(u dossier.UnitCode) *http.Request {
@@ -185,8 +197,24 @@ func TestAccessMatrix(t *testing.T) {
 		"GET /audit":      get("/audit"),
 		"GET /operations": get("/operations"),
 		"GET /password":   get("/password"),
-		"POST /password":  post("/password", func(dossier.UnitCode) url.Values { return nil }),
-		"POST /logout":    post("/logout", func(dossier.UnitCode) url.Values { return nil }),
+		"POST /password":  post("/password", nothing),
+		"POST /logout":    post("/logout", nothing),
+		"GET /people":     get("/people?unit={unit}"),
+		"POST /people": post("/people", func(u dossier.UnitCode) url.Values {
+			return url.Values{"login": {"new." + string(u)}, "role": {"clerk"}, "unit": {string(u)}}
+		}),
+		"GET /people/{id}": get("/people/{account}"),
+		"POST /people/{id}": post("/people/{account}", func(u dossier.UnitCode) url.Values {
+			return url.Values{"role": {"clerk"}, "unit": {string(u)}}
+		}),
+		"POST /people/{id}/password": post("/people/{account}/password", nothing),
+		"POST /people/{id}/lock":     post("/people/{account}/lock", nothing),
+		"POST /people/{id}/unlock":   post("/people/{account}/unlock", nothing),
+		"GET /tokens":                get("/tokens?unit={unit}"),
+		"POST /tokens": post("/tokens", func(u dossier.UnitCode) url.Values {
+			return url.Values{"name": {"x"}, "role": {"clerk"}, "unit": {string(u)}, "days": {"30"}}
+		}),
+		"POST /tokens/{id}/revoke": post("/tokens/{token}/revoke", nothing),
 	}
 	// Routes whose subject is the actor, not the asked unit: their own scope is
 	// tested elsewhere, here only who may enter.

@@ -121,7 +121,9 @@ func (s *server) auditPage(w http.ResponseWriter, r *http.Request) error {
 			}
 			x.Who = logins[id]
 		}
-		if code, err := dossier.ParseCode(d.Object); err == nil {
+		if code, err := dossier.ParseCode(d.Object); d.Action.OfPeople() {
+			// not an officer's to open
+		} else if err == nil {
 			x.Href = "/dossiers/" + string(code)
 		} else if len(d.Object) == 36 {
 			x.Href = "/documents/" + d.Object

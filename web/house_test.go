@@ -147,7 +147,7 @@ func newHouse(t *testing.T, s setup) *house {
 
 	h.register()
 	o := web.Options{Pipeline: h.pipeline, Uploads: h.pipeline, Register: h.ledger, Source: h.ledger, Tokens: h.ledger, Lister: lister{h.ledger}, Owners: h.ledger, Auditor: h.ledger,
-		Accounts: h.ledger, SessionStore: h.ledger.Sessions(), Inbox: inbox{h.ledger}, Ready: h.ledger.Ready, Log: log, Version: "test",
+		Accounts: h.ledger, People: h.ledger, SessionStore: h.ledger.Sessions(), Inbox: inbox{h.ledger}, Ready: h.ledger.Ready, Log: log, Version: "test",
 		MaxBody:     8 << 20,
 		Unavailable: func(err error) bool { return errors.Is(err, storage.ErrUnavailable) },
 		Operations: func(ctx context.Context) (web.Operations, error) {

@@ -92,6 +92,8 @@ func navigation(a dossier.Role) []navItem {
 	add("/station", "nav-station", maySend)
 	add("/", "nav-figures", mayFigures)
 	add("/inbox", "nav-inbox", mayLook)
+	add("/people", "nav-people", mayManage)
+	add("/tokens", "nav-tokens", mayManage)
 	add("/audit", "nav-audit", mayAudit)
 	add("/operations", "nav-operations", anyRole)
 	return out
@@ -132,7 +134,7 @@ func (s *server) render(w http.ResponseWriter, r *http.Request, status int, name
 		p.Person, p.Local = who.name, who.local
 		p.Nav = navigation(who.Role)
 		for i := range p.Nav {
-			p.Nav[i].Here = p.Nav[i].Href == r.URL.Path
+			p.Nav[i].Here = p.Nav[i].Href == r.URL.Path || p.Nav[i].Href != "/" && strings.HasPrefix(r.URL.Path, p.Nav[i].Href+"/")
 			p.Nav[i].Text = say(l, p.Nav[i].Text)
 		}
 	}

@@ -133,6 +133,7 @@ func (s *server) routePages() error {
 	s.routeDashboard()
 	s.routeViews()
 	s.routeStation()
+	s.routePeople()
 	s.route("GET /audit", mayAudit, s.auditPage)
 	return nil
 }

@@ -110,6 +110,7 @@ type Options struct {
 	// The pages. Without Accounts and SessionStore nobody can sign in.
 	Accounts     Accounts
 	SessionStore scs.Store // with its Ctx methods
+	People       People    // nil: accounts and tokens by the command line only
 	SignOn       *SignOn   // nil: local accounts only
 	Pictures     Pictures
 	Inbox        Inbox
