@@ -82,7 +82,11 @@ func (p *Pipeline) receive(ctx context.Context, slip dossier.Slip, body io.Reade
 	}
 
 	// What it is, the judge says; here it only gets a name people can open.
-	mediaType, ext, ok := pdf.Sniff(temp.Head())
+	head, err := temp.Head()
+	if err != nil {
+		return dossier.Standing{}, err
+	}
+	mediaType, ext, ok := pdf.Sniff(head)
 	if !ok {
 		mediaType, ext = "application/octet-stream", ".bin"
 	}

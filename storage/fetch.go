@@ -69,7 +69,6 @@ func spoolRanges(ctx context.Context, r io.ReaderAt, size int64, dir string) (*T
 	if _, err := io.Copy(h, f); err != nil {
 		return nil, errors.Join(fmt.Errorf("storage: spooling: %w: %w", ErrUnavailable, err), discard(f))
 	}
-	writeBack(f)
 	t, err := newTemp(f, size, hex.EncodeToString(h.Sum(nil)))
 	if err != nil {
 		return nil, errors.Join(err, discard(f))

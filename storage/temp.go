@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"sohoa/storage/direct"
 )
 
 // ErrTooLarge: the body is longer than the limit; nothing of it is kept.
@@ -61,9 +63,10 @@ func spool(f *os.File, r io.Reader, limit int64) (*Temp, error) {
 	if limit > 0 {
 		src.r = io.LimitReader(r, limit+1)
 	}
-	// One buffer for both writers: larger than io.Copy's, since every write to
-	// the page cache and every call of the hash has its price.
-	n, err := io.CopyBuffer(struct{ io.Writer }{io.MultiWriter(f, h)}, src, make([]byte, 128<<10))
+	var head beginning
+	w := direct.NewWriter(f)
+	n, err := w.ReadFrom(io.TeeReader(src, io.MultiWriter(h, &head)))
+	err = errors.Join(err, w.Close())
 	switch {
 	case src.err != nil:
 		return nil, fmt.Errorf("storage: reading the body: %w", src.err)
@@ -72,8 +75,21 @@ func spool(f *os.File, r io.Reader, limit int64) (*Temp, error) {
 	case limit > 0 && n > limit:
 		return nil, ErrTooLarge
 	}
-	writeBack(f)
-	return newTemp(f, n, hex.EncodeToString(h.Sum(nil)))
+	t, err := newTemp(f, n, hex.EncodeToString(h.Sum(nil)))
+	if err == nil {
+		t.head = head
+	}
+	return t, err
+}
+
+// beginning keeps the first bytes that are written to it.
+type beginning []byte
+
+func (b *beginning) Write(p []byte) (int, error) {
+	if room := headSize - len(*b); room > 0 {
+		*b = append(*b, p[:min(room, len(p))]...)
+	}
+	return len(p), nil
 }
 
 // CreateTemp makes an empty file in dir for someone else, such as a child
@@ -157,14 +173,10 @@ func SweepSpool(dir string, before time.Time) (int, error) {
 }
 
 func newTemp(f *os.File, size int64, sha string) (*Temp, error) {
-	head := make([]byte, min(size, headSize))
-	if _, err := f.ReadAt(head, 0); err != nil && err != io.EOF {
-		return nil, fmt.Errorf("storage: reading a temporary file: %w", err)
-	}
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return nil, fmt.Errorf("storage: rewinding a temporary file: %w", err)
 	}
-	return &Temp{f: f, size: size, sha256: sha, head: head}, nil
+	return &Temp{f: f, size: size, sha256: sha}, nil
 }
 
 func (t *Temp) Read(p []byte) (int, error)                { return t.f.Read(p) }
@@ -181,7 +193,16 @@ func (t *Temp) SHA256() string { return t.sha256 }
 func (t *Temp) Path() string { return t.f.Name() }
 
 // Head is the beginning of the file, at most 4 KiB.
-func (t *Temp) Head() []byte { return t.head }
+func (t *Temp) Head() ([]byte, error) {
+	if t.head != nil || t.size == 0 {
+		return t.head, nil // kept while it was spooled
+	}
+	head := make([]byte, min(t.size, headSize))
+	if _, err := t.f.ReadAt(head, 0); err != nil {
+		return nil, fmt.Errorf("storage: reading a temporary file: %w", err)
+	}
+	return head, nil
+}
 
 // File is the open file, for a store that links it instead of copying it.
 func (t *Temp) File() *os.File { return t.f }

@@ -19,14 +19,15 @@ const module = "sohoa/"
 // tests only, which are not looked at here.
 var allowed = map[string][]string{
 	"dossier":                {},
-	"storage":                {},
+	"storage":                {"storage/direct"},
+	"storage/direct":         {},
 	"storage/copy":           {"storage"},
 	"storage/disk":           {"storage"},
 	"storage/s3":             {"storage"},
 	"storage/ledger":         {"dossier", "tally"},
 	"tally":                  {"dossier"},
 	"pipeline":               {"dossier", "storage", "pipeline/pdf"},
-	"pipeline/pdf":           {"dossier", "pipeline/pdf/pdfa", "pipeline/pdf/signature"},
+	"pipeline/pdf":           {"dossier", "pipeline/pdf/pdfa", "pipeline/pdf/signature", "storage/direct"},
 	"pipeline/pdf/pdfa":      {"dossier"},
 	"pipeline/pdf/signature": {"dossier"},
 	"pipeline/sheet":         {"dossier"},

@@ -28,10 +28,11 @@ func BenchmarkScan(b *testing.B) {
 	q := Question{Kind: dossier.Component, Profile: dossier.Profiles()[0], DefaultDPI: 200, At: time.Now()}.wire()
 	s := setup{Limits: Limits{}.withDefaults()}
 	out := filepath.Join(b.TempDir(), "copy.pdf")
+	var room rooms
 	run := func(b *testing.B, normalise bool) {
 		defer processorTime(b)()
 		for b.Loop() {
-			d, err := openDocument(path, s, func(response) {})
+			d, err := openDocument(path, s, func(response) {}, &room)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -55,6 +55,7 @@ func ChildMain(in io.Reader, out io.Writer) int {
 	}()
 
 	var doc *document
+	var room rooms
 	defer func() { doc.close() }()
 	note := func(r response) {
 		r.Note = true
@@ -63,7 +64,7 @@ func ChildMain(in io.Reader, out io.Writer) int {
 	}
 	for req := range requests {
 		res := response{}
-		if err := serve(&doc, req, &res, note); err != nil {
+		if err := serve(&doc, &room, req, &res, note); err != nil {
 			res = response{Pages: res.Pages}
 			res.fail(err)
 		}
@@ -80,7 +81,7 @@ func ChildMain(in io.Reader, out io.Writer) int {
 
 // serve answers one request. A panic of a library is an error like any other
 // here; what state it leaves is thrown away with the document.
-func serve(doc **document, req request, res *response, note func(response)) (err error) {
+func serve(doc **document, room *rooms, req request, res *response, note func(response)) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			// The value may quote the document; its type does not.
@@ -96,7 +97,7 @@ func serve(doc **document, req request, res *response, note func(response)) (err
 			return fmt.Errorf("open without setup")
 		}
 		debug.SetMemoryLimit(req.Setup.Limits.Memory * 3 / 4)
-		*doc, err = openDocument(req.Path, *req.Setup, note)
+		*doc, err = openDocument(req.Path, *req.Setup, note, room)
 		return err
 	case opClose:
 		large := (*doc).large()

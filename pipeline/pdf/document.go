@@ -1,6 +1,7 @@
 package pdf
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,11 +12,13 @@ import (
 
 	"sohoa/dossier"
 	"sohoa/pipeline/pdf/pdfa"
+	"sohoa/storage/direct"
 )
 
 // document is a file in the child.
 type document struct {
-	f     *os.File
+	f     io.ReaderAt // the file's bytes
+	file  *os.File    // nil where they are all in memory
 	size  int64
 	setup setup
 	note  func(response) // tells the parent how far it is
@@ -36,9 +39,20 @@ type document struct {
 	second  *secondReader
 	apart   *pdfa.Source // what extract takes pages from
 	spare   []*os.File   // temporary files without a name
+	room    *[]byte      // for the copy
 }
 
-func openDocument(path string, s setup, note func(response)) (*document, error) {
+// readWhole is up to what size a file is read in one piece: nearly every scan of
+// a page or two.
+const readWhole = 4 << 20
+
+// rooms are memory that one document after another uses.
+type rooms struct {
+	in  []byte // for a small file's bytes
+	out []byte // for those of its copy
+}
+
+func openDocument(path string, s setup, note func(response), r *rooms) (*document, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, openError(err)
@@ -52,15 +66,24 @@ func openDocument(path string, s setup, note func(response)) (*document, error) 
 		f.Close()
 		return nil, fmt.Errorf("not a regular file")
 	}
-	d := &document{f: f, size: st.Size(), setup: s, note: note, bytes: f, length: st.Size()}
+	d := &document{f: f, file: f, size: st.Size(), setup: s, note: note, length: st.Size(), room: &r.out}
+	if d.size <= readWhole {
+		var data []byte
+		data, r.in, err = direct.ReadFile(f, int(d.size), r.in)
+		if err = errors.Join(err, f.Close()); err != nil {
+			return nil, openError(err)
+		}
+		d.f, d.file = bytes.NewReader(data), nil
+	}
+	d.bytes = d.f
 	head := make([]byte, min(d.size, pdfHeaderWithin+8))
-	if _, err := f.ReadAt(head, 0); err != nil && err != io.EOF {
-		f.Close()
+	if _, err := d.f.ReadAt(head, 0); err != nil && err != io.EOF {
+		d.close()
 		return nil, openError(err)
 	}
 	d.media, _, _ = Sniff(head)
 	if d.media == "application/pdf" && lostHeader(head) {
-		d.bytes, d.length = headed(f, d.size)
+		d.bytes, d.length = headed(d.f, d.size)
 	}
 	return d, nil
 }
@@ -87,7 +110,9 @@ func (d *document) close() {
 	for _, f := range d.spare {
 		f.Close()
 	}
-	d.f.Close()
+	if d.file != nil {
+		d.file.Close()
+	}
 }
 
 // inspect judges the file. It may be asked again with another question.

@@ -1,7 +1,7 @@
 package pdf
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +12,7 @@ import (
 
 	"sohoa/dossier"
 	"sohoa/pipeline/pdf/pdfa"
+	"sohoa/storage/direct"
 )
 
 // normalise writes the archival copy of a file that inspect has accepted. A
@@ -69,29 +70,39 @@ func (d *document) normalise(ctx context.Context, q wireQuestion, out string, la
 
 // write writes the copy to f and has it checked: nothing is called PDF/A before
 // the rules have been read against the written bytes.
-func (d *document) write(ctx context.Context, f *os.File, q wireQuestion, label Label) (Copy, error) {
-	w := bufio.NewWriterSize(f, 1<<16)
+func (d *document) write(ctx context.Context, f *os.File, q wireQuestion, label Label) (c Copy, err error) {
+	w := draft{w: direct.NewWriter(f), kept: (*d.room)[:0]}
+	defer func() {
+		if werr := w.close(); err == nil {
+			err = openError(werr)
+		}
+		*d.room = w.kept
+	}()
 	l := pdfa.Label{Title: label.Title, Dossier: label.Dossier, DocumentID: label.DocumentID, At: label.At}
 	var res pdfa.Result
-	var err error
 	if d.media == "application/pdf" {
-		res, err = pdfa.FromPDF(ctx, d.src, io.NewSectionReader(d.raw, 0, d.rawSize), w, l)
+		res, err = pdfa.FromPDF(ctx, d.src, io.NewSectionReader(d.raw, 0, d.rawSize), &w, l)
 	} else {
-		res, err = pdfa.FromImage(ctx, d.f, d.size, w, l, q.DefaultDPI)
+		res, err = pdfa.FromImage(ctx, d.f, d.size, &w, l, q.DefaultDPI)
 	}
 	if err != nil {
 		return Copy{}, err
 	}
-	if err := w.Flush(); err != nil {
-		return Copy{}, openError(err)
+	written := io.ReaderAt(f)
+	if w.spilled {
+		if err := w.close(); err != nil {
+			return Copy{}, openError(err)
+		}
+	} else {
+		written = bytes.NewReader(w.kept)
 	}
-	switch err := pdfa.Check(f, res.Size); {
+	switch err := pdfa.Check(written, res.Size); {
 	case errors.Is(err, pdfa.ErrNotPDFA):
 		return Copy{}, fmt.Errorf("%w: the copy would break a rule: %w", pdfa.ErrNotConvertible, err)
 	case err != nil:
 		return Copy{}, openError(err)
 	}
-	c := Copy{Conforms: dossier.PDFA2b, Size: res.Size, SHA256: dossier.Digest(res.SHA256), Findings: res.Findings}
+	c = Copy{Conforms: dossier.PDFA2b, Size: res.Size, SHA256: dossier.Digest(res.SHA256), Findings: res.Findings}
 	if d.active {
 		c.Findings = append(c.Findings, dossier.Finding{Flag: dossier.ActiveContentGone})
 	}
@@ -99,4 +110,39 @@ func (d *document) write(ctx context.Context, f *os.File, q wireQuestion, label 
 		c.Findings = append(c.Findings, dossier.Finding{Flag: dossier.Repaired})
 	}
 	return c, nil
+}
+
+// draft keeps what is written to it in memory while that is little, so that it
+// can be read again at no cost, and is a file from then on. close ends the file.
+type draft struct {
+	w       *direct.Writer
+	kept    []byte
+	spilled bool
+	closed  bool
+}
+
+func (d *draft) Write(p []byte) (int, error) {
+	if !d.spilled {
+		if len(d.kept)+len(p) <= readWhole {
+			d.kept = append(d.kept, p...)
+			return len(p), nil
+		}
+		d.spilled = true
+		if _, err := d.w.Write(d.kept); err != nil {
+			return 0, err
+		}
+	}
+	return d.w.Write(p)
+}
+
+func (d *draft) close() error {
+	if d.closed {
+		return nil
+	}
+	d.closed = true
+	var err error
+	if !d.spilled {
+		_, err = d.w.Write(d.kept)
+	}
+	return errors.Join(err, d.w.Close())
 }
