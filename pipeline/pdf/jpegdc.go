@@ -194,6 +194,9 @@ func (d *jpegDC) dht(seg []byte) error {
 		if err != nil {
 			return err
 		}
+		if class == 1 {
+			h.chain()
+		}
 		d.huff[class][id] = h
 		seg = seg[17+n:]
 	}
@@ -449,6 +452,7 @@ const lutBits = 11
 type huffman struct {
 	lut     [1 << lutBits]uint16 // length<<8 | symbol; 0: longer
 	pass    [1 << lutBits]uint16 // of a coefficient: how far it leads <<8 | bits of code and value; 0: longer
+	chains  *[1 << chainBits]uint32
 	maxCode [17]int              // last code of each length; -1: none
 	valPtr  [17]int
 	symbols []byte
@@ -525,19 +529,61 @@ func (h *huffman) long(acc uint64) (symbol byte, length int) {
 	return 0, 0
 }
 
+// chainBits is how many bits a look-up sees that passes over several coefficients
+// at once.
+const chainBits = 12
+
+// chain makes the table of such look-ups. An entry holds, from below, the bits of
+// all codes and values (8), how far they lead, the end of the block counting one
+// (8), and whether it is the end of the block (1). 0: the first code is longer.
+func (h *huffman) chain() {
+	h.chains = new([1 << chainBits]uint32)
+	for i := range h.chains {
+		var bits, lead, end uint32
+		for end == 0 && bits < chainBits {
+			e := h.pass[(i<<bits&(1<<chainBits-1))>>(chainBits-lutBits)]
+			code := uint32(h.lut[(i<<bits&(1<<chainBits-1))>>(chainBits-lutBits)] >> 8)
+			if e == 0 || bits+code > chainBits {
+				break // a longer code, or one of which only the beginning is seen
+			}
+			if bits+uint32(e&63) > 40 { // as many as skipAC has at hand
+				break // more than is known at once
+			}
+			bits += uint32(e & 63)
+			if e>>8 >= blockEnd {
+				lead, end = lead+1, 1
+			} else {
+				lead += uint32(e >> 8)
+			}
+		}
+		h.chains[i] = bits | lead<<8 | end<<16
+	}
+}
+
 // skipAC passes over the 63 coefficients of a block. It is where the time goes,
 // so the reader's state is kept in variables of its own.
 func (r *bitReader) skipAC(h *huffman) bool {
-	acc, n, pos, b := r.acc, r.n, r.pos, r.b
+	acc, n, pos, b, chains := r.acc, r.n, r.pos, r.b, h.chains
 	k := 1
 	for k < 64 {
-		if n < 32 {
+		if n < 40 {
 			if pos+8 <= len(b) {
 				acc |= binary.BigEndian.Uint64(b[pos:]) >> (uint(n) & 63)
 			}
 			add := (63 - n) >> 3
 			pos += add
 			n += 8 * add
+		}
+		c := chains[acc>>(64-chainBits)]
+		if lead := int(c >> 8 & 255); c&255 != 0 && k+lead <= 64 {
+			acc <<= c & 63
+			n -= int(c & 63)
+			k += lead
+			if c>>16 != 0 {
+				r.acc, r.n, r.pos = acc, n, pos
+				return true
+			}
+			continue
 		}
 		e := h.pass[acc>>(64-lutBits)]
 		if e == 0 {

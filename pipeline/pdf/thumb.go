@@ -9,6 +9,9 @@ import (
 type thumb struct {
 	w, h int
 	pix  []uint8 // luminance, row by row
+
+	dark  []uint8 // what ink has measured; nil: not yet
+	darkW int
 }
 
 // shrinkSide is the side of that square.
@@ -130,6 +133,13 @@ const (
 // because a scanner's light is not even, and from the whole page for what is
 // darker than any light makes it.
 func (t *thumb) ink() (darkness []uint8, w int) {
+	if t.dark == nil {
+		t.dark, t.darkW = t.measureInk()
+	}
+	return t.dark, t.darkW
+}
+
+func (t *thumb) measureInk() (darkness []uint8, w int) {
 	x0, y0 := int(float64(t.w)*edge), int(float64(t.h)*edge)
 	w, h := t.w-2*x0, t.h-2*y0
 	if w <= 0 || h <= 0 {
