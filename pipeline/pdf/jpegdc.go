@@ -453,7 +453,7 @@ type huffman struct {
 	lut     [1 << lutBits]uint16 // length<<8 | symbol; 0: longer
 	pass    [1 << lutBits]uint16 // of a coefficient: how far it leads <<8 | bits of code and value; 0: longer
 	chains  *[1 << chainBits]uint32
-	maxCode [17]int              // last code of each length; -1: none
+	maxCode [17]int // last code of each length; -1: none
 	valPtr  [17]int
 	symbols []byte
 }
