@@ -32,6 +32,10 @@ const (
 	ActAccountUnlock   Action = "account-unlock"
 	ActTokenMake       Action = "token-make"
 	ActTokenRevoke     Action = "token-revoke"
+
+	ActRevoke    Action = "revoke"    // a paper is no longer valid, by order
+	ActReverdict Action = "reverdict" // another opinion on a document's signatures, by order
+	ActHold      Action = "hold"      // placed or lifted a legal hold, by order
 )
 
 // ActGrant is giving an account or a token a role, in the unit of the deed. It
@@ -47,7 +51,7 @@ func (a Action) OfPeople() bool {
 // Actions lists every action.
 func Actions() []Action {
 	out := []Action{ActSignIn, ActSignOut, ActPassword, ActSee, ActFetch, ActSend, ActReplace, ActReuse, ActAsk, ActList, ActExport, ActReplay, ActDelete, ActImport, ActDiscard,
-		ActAccountMake, ActAccountChange, ActAccountPassword, ActAccountLock, ActAccountUnlock, ActTokenMake, ActTokenRevoke}
+		ActAccountMake, ActAccountChange, ActAccountPassword, ActAccountLock, ActAccountUnlock, ActTokenMake, ActTokenRevoke, ActRevoke, ActReverdict, ActHold}
 	for _, r := range Roles() {
 		out = append(out, ActGrant(r))
 	}

@@ -15,9 +15,21 @@ const (
 	EventValidation  = "validation"
 	EventNormalise   = "normalization"
 	EventReuse       = "reuse"
-	EventReplacement = "replacement"
+	EventReplacement = "replacement" // of the record: what it replaces; later: by which document it was
+	EventRevocation  = "revocation"  // the paper is no longer valid; its bytes stay
+	EventSignature   = "digital signature validation"
+	EventPolicy      = "policy assignment" // a legal hold was placed or lifted
 	EventDeletion    = "deletion"
 	EventSweep       = "sweep" // of a rejected scan, after its days
+)
+
+// Outcomes of events that change what a document counts for.
+const (
+	OutcomeSuccess = "success"
+	OutcomeTrusted = "trusted" // its signatures give it legal value
+	OutcomeDoubted = "untrusted"
+	OutcomeHeld    = "legal hold"
+	OutcomeFreed   = "no legal hold"
 )
 
 // Event is one thing that happened to a document, in the terms of PREMIS. It
@@ -33,6 +45,23 @@ type Event struct {
 	Order   string    `json:"order,omitempty"` // number of the order by which it was done
 	Reason  string    `json:"reason,omitempty"`
 }
+
+// Later is event-0001.json, event-0002.json … beside a record: what happened to
+// the document afterwards, in order. Each is written once and never changed.
+type Later struct {
+	Schema int    `json:"schema"`
+	ID     string `json:"id"` // the document's
+	Number int    `json:"number"`
+	Event
+}
+
+// Replacement is what happened to the document that the newer one replaces.
+func Replacement(newer Record) Event {
+	return Event{Type: EventReplacement, At: newer.ReceivedAt, Agent: newer.Slip.By, Tool: newer.Tool, Outcome: OutcomeSuccess, Detail: newer.ID}
+}
+
+// LaterSchema is the version of event-0001.json that this program writes.
+const LaterSchema = 1
 
 // Order is by whose word something is done to a document that stands. Number
 // and Reason are kept for good: they hold no personal data.
@@ -102,6 +131,6 @@ func TombstoneOf(st Standing, o Order, at time.Time, tool string) (Tombstone, er
 	default:
 		return Tombstone{}, ErrUndecided
 	}
-	t.Events = append(t.Events, Event{Type: EventDeletion, At: at, Agent: o.By, Role: o.Role, Tool: tool, Outcome: "success", Order: o.Number, Reason: o.Reason})
+	t.Events = append(t.Events, Event{Type: EventDeletion, At: at, Agent: o.By, Role: o.Role, Tool: tool, Outcome: OutcomeSuccess, Order: o.Number, Reason: o.Reason})
 	return t, nil
 }

@@ -22,6 +22,7 @@ type Standing struct {
 	Fault   string   // when Faulted: for operators, free of personal data
 
 	ReplacedBy string     // id of the better scan, when there is one
+	Revoked    bool       // an officer said that the paper is no longer valid
 	Deleted    bool       // its file is gone: deleted by order, or what it reuses was
 	Tombstone  *Tombstone // when it was itself deleted by order; there is no Record or Refusal then
 }

@@ -29,18 +29,28 @@ type crashPlan struct {
 	Point *pipeline.Point
 }
 
-// errand is one document of the load: a good scan, a signed result, a bad scan.
+// errand is one document of the load: a good scan, a signed result that is found
+// untrusted later, a bad scan, one that is deleted by order, a better scan of the
+// first.
 type errand struct {
-	slip dossier.Slip
-	name string
+	slip  dossier.Slip
+	name  string
+	then  func(ctx context.Context, r *rig, id string) error // what happens to it later
+	first bool                                               // it replaces the first
 }
 
 func load() []errand {
 	return []errand{
-		{slip(dossier.Component, known, "GT01"), "accept/scan-a5-colour.pdf"},
-		{slip(dossier.ResultKind, known, ""), "accept/signed-rsa-pades.pdf"},
-		{slip(dossier.Component, "H51.11-240801-0004", ""), "reject/truncated/pdf-at-60-percent.pdf"},
-		{slip(dossier.Component, deletedDossier, ""), "accept/page.png"},
+		{slip: slip(dossier.Component, known, "GT01"), name: "accept/scan-a5-colour.pdf"},
+		{slip: slip(dossier.ResultKind, known, ""), name: "accept/signed-rsa-pades.pdf",
+			then: func(ctx context.Context, r *rig, id string) error { return r.pipe.Reverdict(ctx, id, false, order) }},
+		{slip: slip(dossier.Component, "H51.11-240801-0004", ""), name: "reject/truncated/pdf-at-60-percent.pdf"},
+		{slip: slip(dossier.Component, deletedDossier, ""), name: "accept/page.png",
+			then: func(ctx context.Context, r *rig, id string) error {
+				_, err := r.pipe.Delete(ctx, id, order)
+				return err
+			}},
+		{slip: slip(dossier.Component, known, "GT01"), name: "accept/page.jpg", first: true},
 	}
 }
 
@@ -81,7 +91,11 @@ func runLoad(r *rig, files []string) error {
 	wctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	go func() { working <- r.ledger.Work(wctx, workOptions, r.pipe.Process) }()
+	first := ""
 	for i, e := range load() {
+		if e.first {
+			e.slip.Replaces = first
+		}
 		b, err := os.ReadFile(files[i])
 		if err != nil {
 			return err
@@ -103,13 +117,16 @@ func runLoad(r *rig, files []string) error {
 		if st.State == dossier.Faulted {
 			return fmt.Errorf("%s: %s", e.name, st.Fault)
 		}
-		for try := 0; e.slip.Dossier == deletedDossier; try++ {
-			if _, err = r.pipe.Delete(ctx, st.Intake.ID, order); err == nil {
+		for try := 0; e.then != nil; try++ {
+			if err = e.then(ctx, r, st.Intake.ID); err == nil {
 				break
 			}
 			if try == 5 {
-				return fmt.Errorf("delete: %w", err)
+				return fmt.Errorf("what happens to %s: %w", e.name, err)
 			}
+		}
+		if i == 0 {
+			first = st.Intake.ID
 		}
 	}
 	stop()
@@ -188,8 +205,8 @@ func TestEveryWriteBrokenTwice(t *testing.T) {
 	want := undisturbed(t)
 	lost := errors.New("the answer was lost")
 	// Writes of the undisturbed run: an original and a last word for each
-	// document, two archive copies and a tombstone.
-	const writes = 11
+	// document, three archive copies, a tombstone and two events.
+	const writes = 16
 	for n := 1; n <= writes; n++ {
 		for _, applied := range []bool{false, true} {
 			t.Run(fmt.Sprintf("write %d/applied=%v", n, applied), func(t *testing.T) {

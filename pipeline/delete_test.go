@@ -55,7 +55,7 @@ func (r *rig) rebuilt(t *testing.T) *rig {
 	if err := n.register(); err != nil {
 		t.Fatal(err)
 	}
-	if err := n.pipe.Rebuild(t.Context(), nil, nil); err != nil {
+	if _, err := n.pipe.Rebuild(t.Context(), pipeline.RebuildOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	return n

@@ -206,6 +206,9 @@ func (r *rig) picture() (string, error) {
 			if err != nil {
 				return "", fmt.Errorf("%s: %w", name, err)
 			}
+			if doc.Slip.Kind == "" {
+				continue // an event
+			}
 			ids[doc.ID] = fmt.Sprintf("<%s %s %s %.12s>", doc.Slip.Dossier, doc.Slip.Kind, doc.Slip.Paper, doc.Original.SHA256)
 		}
 	}
@@ -246,6 +249,10 @@ func (r *rig) picture() (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("the archive has a verdict the ledger does not know: %w", err)
 		}
+		events, err := r.ledger.Events(ctx, id)
+		if err != nil {
+			return "", err
+		}
 		if rec := st.Record; rec != nil && rec.Archive != nil {
 			if !copies[string(rec.Archive.SHA256)] && !st.Deleted {
 				return "", fmt.Errorf("document %s: the archive copy is not the one its record states", id)
@@ -256,8 +263,9 @@ func (r *rig) picture() (string, error) {
 			dossier.State
 			*dossier.Record
 			*dossier.Refusal
-			Deleted bool
-		}{st.State, st.Record, st.Refusal, st.Deleted})
+			Revoked, Deleted bool
+			Later            []dossier.Event
+		}{st.State, st.Record, st.Refusal, st.Revoked, st.Deleted, events})
 		if err != nil {
 			return "", err
 		}

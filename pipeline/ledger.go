@@ -34,6 +34,10 @@ type Ledger interface {
 	// no more, and nothing personal of it is kept. One that has been entered
 	// already changes nothing.
 	Delete(ctx context.Context, t dossier.Tombstone) error
+	// Happen enters what happened to a document that is stored, in the order of
+	// the events' times whatever the order of the calls. An event that has been
+	// entered already changes nothing.
+	Happen(ctx context.Context, id string, e dossier.Event) error
 	// Standing answers dossier.ErrUnknownDocument where there is no such intake.
 	Standing(ctx context.Context, id string) (dossier.Standing, error)
 }

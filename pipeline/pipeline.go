@@ -147,6 +147,9 @@ const (
 	StepRefusal  Step = "refuse: refusal"
 	StepRefuse   Step = "refuse: ledger"
 
+	StepEvent   Step = "event: object" // from here on it has happened; the ledger catches up
+	StepEvented Step = "event: ledger"
+
 	StepTombstone Step = "delete: tombstone" // from here on the document is deleted; ledger and bytes follow
 	StepDelete    Step = "delete: ledger"
 	StepErase     Step = "delete: bytes" // a crash before it leaves bytes that nobody is shown: deleting again, or the janitor, takes them away
@@ -156,7 +159,7 @@ const (
 func Steps() []Step {
 	return []Step{StepOriginal, StepIntake, stepOf("open"), stepOf("validate"), stepOf("normalise"), stepOf("store"),
 		StepArchive, StepRecord, StepEnter, StepRefusal, StepRefuse,
-		StepTombstone, StepDelete, StepErase}
+		StepEvent, StepEvented, StepTombstone, StepDelete, StepErase}
 }
 
 // durable runs one durable step between its hooks.

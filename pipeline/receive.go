@@ -197,7 +197,7 @@ func (p *Pipeline) reuse(ctx context.Context, in dossier.Intake) (dossier.Standi
 	if err != nil {
 		return dossier.Standing{}, err
 	}
-	if src.State != dossier.Stored || src.Deleted || src.ReplacedBy != "" {
+	if src.State != dossier.Stored || src.Deleted || src.Revoked || src.ReplacedBy != "" {
 		return dossier.Standing{}, dossier.ErrUnknownDocument
 	}
 	in.Original = src.Record.Original

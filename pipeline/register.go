@@ -3,6 +3,7 @@ package pipeline
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -31,12 +32,29 @@ func (p *Pipeline) KeepRegister(ctx context.Context, kind, ext string, file *sto
 	return func() error { return p.Store.Delete(context.WithoutCancel(ctx), key) }, nil
 }
 
+// KeepTarget puts a target into the archive among the registers, in whose order
+// it is brought back.
+func (p *Pipeline) KeepTarget(ctx context.Context, target any) error {
+	b, err := json.Marshal(target)
+	if err != nil {
+		return fmt.Errorf("keep the target: %w", err)
+	}
+	temp, err := storage.Spool(p.SpoolDir, bytes.NewReader(append(b, '\n')), 0)
+	if err != nil {
+		return fmt.Errorf("keep the target: %w", err)
+	}
+	defer temp.Close()
+	_, err = p.KeepRegister(ctx, KindTarget, ".json", temp)
+	return err
+}
+
 // KeepClosing puts the figures of a closed period into the archive, where they
-// outlive the ledger. The same bytes under the same id succeed.
-func (p *Pipeline) KeepClosing(ctx context.Context, period, id string, unit dossier.UnitCode, content []byte, digest dossier.Digest) error {
+// outlive the ledger. by is an account, a token or cli. The same bytes under the
+// same id succeed.
+func (p *Pipeline) KeepClosing(ctx context.Context, period, id string, unit dossier.UnitCode, by string, content []byte, digest dossier.Digest) error {
 	key := storage.Key("closings/" + period + "/" + id + ".json")
 	err := p.Store.Put(ctx, key, bytes.NewReader(content), storage.Info{Size: int64(len(content)), SHA256: string(digest),
-		ContentType: "application/json", Meta: map[string]string{"period": period, "unit": string(unit)}})
+		ContentType: "application/json", Meta: map[string]string{"period": period, "unit": string(unit), "closed-by": by}})
 	if err != nil {
 		return fmt.Errorf("keep the closed period: %w", err)
 	}

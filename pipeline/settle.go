@@ -65,6 +65,11 @@ func (r *run) lastWord(o Object) error {
 }
 
 func (r *run) enter(rec dossier.Record) error {
+	if rec.Slip.Replaces != "" {
+		if err := r.p.writeReplaced(r.ctx, rec); err != nil {
+			return err
+		}
+	}
 	return r.p.durable(StepEnter, func() error { return r.p.Ledger.Settle(r.ctx, rec) })
 }
 

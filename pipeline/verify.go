@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"sohoa/dossier"
@@ -27,6 +28,8 @@ type Difference struct {
 // Entries is what verification asks of the ledger.
 type Entries interface {
 	Standing(ctx context.Context, id string) (dossier.Standing, error)
+	// Events lists what happened to a document after its verdict.
+	Events(ctx context.Context, id string) ([]dossier.Event, error)
 	// EachDocument calls f for every document, in the order of their ids.
 	EachDocument(ctx context.Context, f func(dossier.Standing) error) error
 }
@@ -122,6 +125,9 @@ func (v *verifier) folder(folder string, infos []storage.Info) error {
 		say("no-verdict", storage.Key(folder), "the ledger says "+string(st.State))
 		return nil
 	}
+	if err := v.life(folder, there, unknown, say); err != nil {
+		return err
+	}
 	named := map[string]bool{recordName: true, refusalName: true}
 	var files []dossier.File
 	want := dossier.Refused
@@ -175,6 +181,31 @@ func (v *verifier) folder(folder string, infos []storage.Info) error {
 	for name, info := range there {
 		if !named[name] && !outlives(name) {
 			say("extra-object", info.Key, "no record names it")
+		}
+	}
+	return nil
+}
+
+// life holds what happened later, as the folder's events say, against the ledger.
+func (v *verifier) life(folder string, there map[string]storage.Info, unknown bool, say func(kind string, key storage.Key, detail string)) error {
+	first, ok := there[eventName(1)]
+	if !ok || unknown {
+		return nil
+	}
+	events, err := v.p.events(v.ctx, storage.Key(folder))
+	if err != nil {
+		say("unreadable", first.Key, "the events of the document cannot be read")
+		return v.ctx.Err()
+	}
+	entered, err := v.entries.Events(v.ctx, path.Base(folder))
+	if err != nil {
+		return err
+	}
+	for _, e := range events {
+		if !slices.ContainsFunc(entered, func(have dossier.Event) bool {
+			return have.Type == e.Type && have.At.Equal(e.At) && have.Outcome == e.Outcome
+		}) {
+			say("state-differs", storage.Key(folder+"/"+eventName(e.Number)), "the ledger does not know that this happened")
 		}
 	}
 	return nil

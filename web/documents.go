@@ -34,13 +34,14 @@ type Document struct {
 	Reason     dossier.Reason      `json:"reason,omitempty" doc:"when rejected"`
 	Message    *dossier.Text       `json:"message,omitempty" doc:"when rejected or faulted: what to do"`
 	ReplacedBy string              `json:"replaced_by,omitempty"`
+	Revoked    bool                `json:"revoked,omitempty" doc:"an officer said that the paper is no longer valid"`
 	Deleted    bool                `json:"deleted,omitempty" doc:"its bytes are gone; where it was deleted by order itself, the last event says so"`
 }
 
 func documentOf(st dossier.Standing) Document {
 	in := st.Intake
 	d := Document{ID: in.ID, State: st.State, Again: st.Again, Slip: in.Slip, Original: in.Original,
-		ReceivedAt: in.ReceivedAt, ReplacedBy: st.ReplacedBy, Deleted: st.Deleted}
+		ReceivedAt: in.ReceivedAt, ReplacedBy: st.ReplacedBy, Revoked: st.Revoked, Deleted: st.Deleted}
 	switch {
 	case st.Record != nil:
 		r := st.Record
@@ -122,7 +123,12 @@ func (s *server) getDocument(ctx context.Context, in *documentInput) (*sendOutpu
 		}
 	}
 	out := &sendOutput{}
-	return out, out.verdict(st, http.StatusOK)
+	if err := out.verdict(st, http.StatusOK); err != nil || st.State != dossier.Stored {
+		return out, err
+	}
+	later, err := s.later(ctx, st)
+	out.Body.Events = append(out.Body.Events, later...)
+	return out, err
 }
 
 type fileInput struct {

@@ -280,6 +280,7 @@ var messages = map[string]dossier.Text{
 	"state-faulted":        {VI: "lỗi phía hệ thống, sẽ xử lý lại", EN: "our fault, will be tried again"},
 	"state-replaced":       {VI: "đã thay bằng bản tốt hơn", EN: "replaced by a better scan"},
 	"state-deleted":        {VI: "đã xóa theo quyết định", EN: "deleted by order"},
+	"state-revoked":        {VI: "đã thu hồi, không còn hiệu lực", EN: "revoked, no longer valid"},
 	"received-on-day":      {VI: "tiếp nhận", EN: "received"},
 
 	"original":          {VI: "Tệp gốc", EN: "Original"},
@@ -305,6 +306,13 @@ var messages = map[string]dossier.Text{
 	"event-normalization":                {VI: "Chuyển sang bản lưu trữ", EN: "Archive copy made"},
 	"event-replication":                  {VI: "Lưu vào kho", EN: "Stored"},
 	"event-replacement":                  {VI: "Thay thế", EN: "Replaced"},
+	"outcome-trusted":                    {VI: "chữ ký tin cậy", EN: "signatures trusted"},
+	"outcome-untrusted":                  {VI: "chữ ký không tin cậy", EN: "signatures not trusted"},
+	"outcome-legal hold":                 {VI: "phong tỏa", EN: "legal hold"},
+	"outcome-no legal hold":              {VI: "bỏ phong tỏa", EN: "legal hold lifted"},
+	"event-reuse":                        {VI: "Dùng lại bản đã số hóa", EN: "Reused"},
+	"event-revocation":                   {VI: "Thu hồi giấy", EN: "Revoked"},
+	"event-policy assignment":            {VI: "Thời hạn lưu giữ, phong tỏa", EN: "Retention, legal hold"},
 	"event-deletion":                     {VI: "Xóa", EN: "Deleted"},
 	"event-fixity check":                 {VI: "Kiểm tra mã băm", EN: "Fixity checked"},
 	"event-message digest calculation":   {VI: "Tính mã băm", EN: "Digest computed"},
@@ -396,6 +404,10 @@ var messages = map[string]dossier.Text{
 	"act-replay":   {VI: "cho xử lý lại", EN: "tried again"},
 	"act-delete":   {VI: "xóa", EN: "deleted"},
 	"act-import":   {VI: "nhập danh mục", EN: "imported"},
+
+	"act-revoke":    {VI: "thu hồi giấy", EN: "revoked"},
+	"act-reverdict": {VI: "đánh giá lại chữ ký", EN: "judged signatures anew"},
+	"act-hold":      {VI: "phong tỏa / bỏ phong tỏa", EN: "placed or lifted a legal hold"},
 
 	"act-account-make":     {VI: "tạo tài khoản", EN: "made an account"},
 	"act-account-change":   {VI: "sửa tài khoản", EN: "changed an account"},

@@ -79,7 +79,7 @@ func (s *server) stationPage(w http.ResponseWriter, r *http.Request) error {
 	for _, k := range []dossier.Kind{dossier.Component, dossier.ResultKind} {
 		z := stationZone{Kind: k, Title: say(l, "zone-"+string(k))}
 		for _, st := range docs {
-			if st.Intake.Slip.Kind == k && st.ReplacedBy == "" && !st.Deleted && st.State != dossier.Refused {
+			if st.Intake.Slip.Kind == k && st.ReplacedBy == "" && !st.Revoked && !st.Deleted && st.State != dossier.Refused {
 				v := paperOf(st, l)
 				if v.Pages != "" {
 					v.Pages += " " + say(l, "station-pages")

@@ -141,6 +141,8 @@ func standingSign(st dossier.Standing, l string) (sign, class, words string) {
 	switch {
 	case st.Deleted:
 		return "–", "soft", say(l, "state-deleted")
+	case st.Revoked:
+		return "–", "soft", say(l, "state-revoked")
 	case st.ReplacedBy != "":
 		return "–", "soft", say(l, "state-replaced")
 	}
@@ -171,7 +173,7 @@ func paperOf(st dossier.Standing, l string) paperView {
 		Name: paperName(in.Slip, l)}
 	p.Sign, p.Class, p.State = standingSign(st, l)
 	if st.Record != nil {
-		p.Replaceable = st.State == dossier.Stored && st.ReplacedBy == "" && !st.Deleted
+		p.Replaceable = st.State == dossier.Stored && st.ReplacedBy == "" && !st.Revoked && !st.Deleted
 		p.Pages = strconv.Itoa(st.Record.Verdict.Pages)
 		if d := st.Record.Verdict.MinDPI; d > 0 {
 			p.DPI = strconv.Itoa(d)
@@ -337,15 +339,21 @@ func (s *server) documentPage(w http.ResponseWriter, r *http.Request) error {
 			}
 			b.Findings = append(b.Findings, text)
 		}
-		if v.LegalValue {
+		switch inForce := st.ReplacedBy == "" && !st.Revoked && !st.Deleted; {
+		case !inForce: // that says more
+		case v.LegalValue:
 			b.State = say(l, "state-legal")
-		} else if len(v.Findings) > 0 {
+		case len(v.Findings) > 0:
 			b.State = say(l, "state-stored")
 		}
 		for _, g := range v.Signatures {
 			b.Signatures = append(b.Signatures, signatureOf(g, l))
 		}
-		b.Events = lifeOf(st.Record.Events, l)
+		later, err := s.later(ctx, st)
+		if err != nil {
+			return err
+		}
+		b.Events = lifeOf(append(slices.Clone(st.Record.Events), later...), l)
 	case st.Tombstone != nil:
 		b.Events = lifeOf(st.Tombstone.Events, l)
 	}
@@ -353,12 +361,20 @@ func (s *server) documentPage(w http.ResponseWriter, r *http.Request) error {
 	return s.render(w, r, http.StatusOK, "document", b.Name, b)
 }
 
+// later is what happened to a document after its record was written.
+func (s *server) later(ctx context.Context, st dossier.Standing) ([]dossier.Event, error) {
+	if s.Life == nil {
+		return nil, nil
+	}
+	return s.Life(ctx, st.Intake.ID)
+}
+
 // lifeOf is what happened to a document.
 func lifeOf(events []dossier.Event, l string) []eventView {
 	var out []eventView
 	for _, e := range events {
 		detail := e.Detail
-		for _, more := range []string{e.Order, e.Reason} {
+		for _, more := range []string{outcomeOf(e, l), e.Order, e.Reason} {
 			if more != "" {
 				detail = strings.TrimPrefix(detail+" · "+more, " · ")
 			}
@@ -366,6 +382,14 @@ func lifeOf(events []dossier.Event, l string) []eventView {
 		out = append(out, eventView{clock(e.At), named(l, "event", e.Type), detail})
 	}
 	return out
+}
+
+// outcomeOf says how an event ended where that is not plain.
+func outcomeOf(e dossier.Event, l string) string {
+	if e.Outcome == "" || e.Outcome == dossier.OutcomeSuccess {
+		return ""
+	}
+	return named(l, "outcome", e.Outcome)
 }
 
 // named is the text for a value that came from elsewhere, or, where there is

@@ -117,6 +117,9 @@ type Options struct {
 	Tray         Tray
 	Auditor      Auditor // nil: nothing is kept of who did what
 	Operations   func(context.Context) (Operations, error)
+	// Life lists what happened to a document after its record was written; nil:
+	// only the record's own events are shown.
+	Life func(ctx context.Context, id string) ([]dossier.Event, error)
 	// SecureCookies: the pages are reached over TLS, here or at a proxy.
 	SecureCookies bool
 	// BehindProxy: X-Forwarded-For is the proxy's and can be believed.

@@ -86,7 +86,7 @@ func (h *house) closePeriod(ctx context.Context, period string, q tally.Query) (
 	}
 	c := ledger.Closing{ID: id.String(), Period: period, Unit: q.Unit, At: at, By: "cli", SHA256: digest, Content: content}
 	// The archive first: the ledger can be rebuilt from it, not the other way.
-	if err := h.pipeline.KeepClosing(ctx, period, c.ID, c.Unit, content, digest); err != nil {
+	if err := h.pipeline.KeepClosing(ctx, period, c.ID, c.Unit, c.By, content, digest); err != nil {
 		return c, err
 	}
 	return c, h.ledger.SaveClosing(ctx, c)
@@ -148,11 +148,15 @@ func newTargetCommand(a *app) *cobra.Command {
 				t.Unit = u
 			}
 			t.Value = args[0]
-			h, err := a.openLedger(cmd.Context())
+			h, err := a.open(cmd.Context())
 			if err != nil {
 				return err
 			}
 			defer h.Close()
+			// The archive first, as with all that a rebuild must bring back.
+			if err := h.pipeline.KeepTarget(cmd.Context(), t); err != nil {
+				return err
+			}
 			return h.ledger.SetTarget(cmd.Context(), t)
 		},
 	}

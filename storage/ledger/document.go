@@ -28,19 +28,22 @@ type paperRow struct {
 	intake     dossier.Intake
 	verdict    string // the record or the refusal
 	replacedBy string
+	revoked    bool
 	deleted    int64
 	fault      string
 	job        int64
 }
 
-const documentColumns = `id, same, state, intake, verdict, replaced_by, deleted, fault, job`
+const documentColumns = `id, same, state, intake, verdict, replaced_by, revoked, deleted, fault, job`
 
 func scanDocument(r interface{ Scan(...any) error }) (*paperRow, error) {
 	var d paperRow
 	var intake string
-	if err := r.Scan(&d.id, &d.same, &d.state, &intake, &d.verdict, &d.replacedBy, &d.deleted, &d.fault, &d.job); err != nil {
+	var revoked int64
+	if err := r.Scan(&d.id, &d.same, &d.state, &intake, &d.verdict, &d.replacedBy, &revoked, &d.deleted, &d.fault, &d.job); err != nil {
 		return nil, err
 	}
+	d.revoked = revoked != 0
 	if err := json.Unmarshal([]byte(intake), &d.intake); err != nil {
 		return nil, fmt.Errorf("intake of document %s: %w", d.id, err)
 	}
@@ -48,7 +51,7 @@ func scanDocument(r interface{ Scan(...any) error }) (*paperRow, error) {
 }
 
 func (d *paperRow) standing() (dossier.Standing, error) {
-	s := dossier.Standing{Intake: d.intake, State: d.state, Fault: d.fault, ReplacedBy: d.replacedBy, Deleted: d.deleted != 0}
+	s := dossier.Standing{Intake: d.intake, State: d.state, Fault: d.fault, ReplacedBy: d.replacedBy, Revoked: d.revoked, Deleted: d.deleted != 0}
 	var err error
 	switch {
 	case d.deleted == deletedByOrder:
@@ -201,7 +204,7 @@ func (t *tx) receive(ctx context.Context, in dossier.Intake) (dossier.Standing, 
 	if s.Paper != "" {
 		var n int
 		if err := t.QueryRowContext(ctx, `SELECT COUNT(*) FROM document WHERE dossier = $1 AND dossier <> '' AND kind = $2 AND paper = $3
-			AND state <> 'rejected' AND replaced_by = '' AND deleted = 0 AND id <> $4`,
+			AND state <> 'rejected' AND replaced_by = '' AND revoked = 0 AND deleted = 0 AND id <> $4`,
 			string(s.Dossier), string(s.Kind), string(s.Paper), s.Replaces).Scan(&n); err != nil {
 			return dossier.Standing{}, fmt.Errorf("look for the paper: %w", err)
 		}
@@ -214,7 +217,7 @@ func (t *tx) receive(ctx context.Context, in dossier.Intake) (dossier.Standing, 
 		if err != nil {
 			return dossier.Standing{}, err
 		}
-		if src.state != dossier.Stored || src.deleted != 0 {
+		if src.state != dossier.Stored || src.deleted != 0 || src.revoked {
 			return dossier.Standing{}, dossier.ErrUnknownDocument
 		}
 	}
@@ -238,7 +241,7 @@ func (t *tx) replaceable(ctx context.Context, s dossier.Slip) error {
 	}
 	o := old.intake.Slip
 	switch {
-	case old.state != dossier.Stored, old.deleted != 0, old.replacedBy != "",
+	case old.state != dossier.Stored, old.deleted != 0, old.revoked, old.replacedBy != "",
 		o.Kind != s.Kind, o.Dossier != s.Dossier,
 		s.Kind == dossier.ResultInForce && (o.Unit != s.Unit || fold(o.Number) != fold(s.Number)):
 		return dossier.ErrNotReplaceable
@@ -330,6 +333,9 @@ func (l *Ledger) Settle(ctx context.Context, rec dossier.Record) error {
 			if err := t.replace(ctx, rec.ID, rec.Slip.Replaces); err != nil {
 				return err
 			}
+			if err := t.noteReplacement(ctx, rec); err != nil {
+				return err
+			}
 		}
 		if err := t.count(ctx, subject); err != nil {
 			return err
@@ -395,6 +401,19 @@ func (t *tx) replace(ctx context.Context, newer, older string) error {
 		return fmt.Errorf("replace the document: %w", err)
 	}
 	return nil
+}
+
+// noteReplacement notes what happened to the document that rec replaces, where the
+// ledger has it; else its own event, which stands beside its record, says so.
+func (t *tx) noteReplacement(ctx context.Context, rec dossier.Record) error {
+	old, err := document(ctx, t, "", `id = $1`, rec.Slip.Replaces)
+	if errors.Is(err, dossier.ErrUnknownDocument) || err == nil && old.deleted == deletedByOrder {
+		return nil
+	}
+	if err == nil {
+		_, err = t.event(ctx, old.id, dossier.Replacement(rec))
+	}
+	return err
 }
 
 // replacement returns the stored document that replaces this one: in a rebuild

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -506,24 +507,60 @@ func TestSwept(t *testing.T) {
 	})
 }
 
-func TestReverdict(t *testing.T) {
+// TestHappen: events enter once, in any order, and the tallies follow.
+func TestHappen(t *testing.T) {
 	engines(t, func(t *testing.T, dsn string) {
 		l := open(t, dsn, Options{})
 		province(t, l)
 		r := registered(1, "H51.04")
 		got[Outcome](t)(l.ImportDossiers(t.Context(), []dossier.Registered{r}))
-		id := store(t, l, dossier.Slip{Kind: dossier.ResultKind, Dossier: r.Code, Unit: r.Unit}, true)
+		in := intake(dossier.Slip{Kind: dossier.ResultKind, Dossier: r.Code, Unit: r.Unit, Paper: "KQ"})
+		got[dossier.Standing](t)(l.Receive(t.Context(), in))
+		must(t, l.Settle(t.Context(), record(in, true)))
+		event := func(kind, outcome string, hour int) dossier.Event {
+			return dossier.Event{Type: kind, Outcome: outcome, At: day.Time().UTC().Add(time.Duration(hour) * time.Hour), Agent: "account:1", Role: dossier.Officer,
+				Tool: "sohoa test", Order: "12/QĐ", Reason: "chứng thư bị thu hồi"}
+		}
+		doubted, trusted := event(dossier.EventSignature, dossier.OutcomeDoubted, 1), event(dossier.EventSignature, dossier.OutcomeTrusted, 2)
 		wantRate(t, l, "4.1", 1, 1)
 		for range 2 {
-			must(t, l.Reverdict(t.Context(), id, false, "chứng thư bị thu hồi", "officer-1"))
+			must(t, l.Happen(t.Context(), in.ID, doubted))
+			wantRate(t, l, "4.1", 0, 1)
 		}
-		wantRate(t, l, "4.1", 0, 1)
-		if ev := got[[]dossier.Event](t)(l.Events(t.Context(), id)); len(ev) != 1 || ev[0].Type != "signature distrusted" || ev[0].Agent != "officer-1" {
-			t.Errorf("%+v", ev)
-		}
-		must(t, l.Reverdict(t.Context(), id, true, "", "officer-1"))
+		must(t, l.Happen(t.Context(), in.ID, trusted))
 		wantRate(t, l, "4.1", 1, 1)
-		if err := l.Reverdict(t.Context(), uuid.NewString(), false, "", ""); !errors.Is(err, dossier.ErrUnknownDocument) {
+		must(t, l.Happen(t.Context(), in.ID, doubted)) // known already
+		wantRate(t, l, "4.1", 1, 1)
+		third := event(dossier.EventSignature, dossier.OutcomeDoubted, 0) // older than what is known
+		must(t, l.Happen(t.Context(), in.ID, third))
+		wantRate(t, l, "4.1", 1, 1)
+		hold := event(dossier.EventPolicy, dossier.OutcomeHeld, 1)
+		must(t, l.Happen(t.Context(), in.ID, hold))
+		ev := got[[]dossier.Event](t)(l.Events(t.Context(), in.ID))
+		if want := []dossier.Event{third, doubted, hold, trusted}; !slices.Equal(ev, want) {
+			t.Errorf("events\n%+v, want\n%+v", ev, want)
+		}
+
+		must(t, l.Happen(t.Context(), in.ID, event(dossier.EventRevocation, dossier.OutcomeSuccess, 3)))
+		wantRate(t, l, "4.1", 0, 1)
+		if st := got[dossier.Standing](t)(l.Standing(t.Context(), in.ID)); !st.Revoked || st.Deleted || st.Record == nil {
+			t.Errorf("%+v", st)
+		}
+		better := intake(dossier.Slip{Kind: dossier.ResultKind, Dossier: r.Code, Unit: r.Unit, Paper: "KQ", Replaces: in.ID})
+		if _, err := l.Receive(t.Context(), better); !errors.Is(err, dossier.ErrNotReplaceable) {
+			t.Errorf("replacing what is revoked: %v", err)
+		}
+		reuse := intake(dossier.Slip{Kind: dossier.ResultKind, Dossier: r.Code, Unit: r.Unit, Reuses: in.ID})
+		if _, err := l.Receive(t.Context(), reuse); !errors.Is(err, dossier.ErrUnknownDocument) {
+			t.Errorf("reusing what is revoked: %v", err)
+		}
+		in.ID = uuid.NewString() // the same paper again, by the same bytes
+		if st := got[dossier.Standing](t)(l.Receive(t.Context(), in)); st.Again {
+			t.Error("what was revoked may be handed in again")
+		}
+		must(t, l.Settle(t.Context(), record(in, true)))
+		wantRate(t, l, "4.1", 1, 1)
+		if err := l.Happen(t.Context(), uuid.NewString(), doubted); !errors.Is(err, dossier.ErrUnknownDocument) {
 			t.Error(err)
 		}
 		sound(t, l)

@@ -74,7 +74,7 @@ func happen(ctx context.Context, l *Ledger, s tallytest.Step) error {
 		}
 		return l.Delete(ctx, stone)
 	default:
-		return l.Reverdict(ctx, s.Distrust, false, "chứng thư bị thu hồi", "officer")
+		return l.Happen(ctx, s.Distrust, dossier.Event{Type: dossier.EventSignature, Outcome: dossier.OutcomeDoubted, At: day.Time(), Agent: "account:officer"})
 	}
 }
 

@@ -56,10 +56,10 @@ func (l *Ledger) Indicators(ctx context.Context, period string) (map[int]string,
 // Target is a target by indicator, unit (empty: any) and year (0: any); Value is
 // a percentage with a point, "80.00".
 type Target struct {
-	Indicator string
-	Unit      dossier.UnitCode
-	Year      int
-	Value     string
+	Indicator string           `json:"indicator"`
+	Unit      dossier.UnitCode `json:"unit,omitempty"`
+	Year      int              `json:"year,omitempty"`
+	Value     string           `json:"value"`
 }
 
 // SetTarget keeps a target; an empty value takes it away.

@@ -91,7 +91,7 @@ func (t *tx) bury(ctx context.Context, stone dossier.Tombstone, verdict string) 
 	case d.deleted == deletedByOrder:
 		return nil
 	}
-	if err := t.event(ctx, stone.ID, stone.Deletion()); err != nil {
+	if _, err := t.event(ctx, stone.ID, stone.Deletion()); err != nil {
 		return err
 	}
 	// Its fingerprint goes too: the same bytes may be handed in again.
@@ -119,75 +119,6 @@ func (t *tx) bury(ctx context.Context, stone dossier.Tombstone, verdict string) 
 	return t.add(ctx, tally.Diff(before, after))
 }
 
-// Reverdict enters another opinion on a stored document's legal value than its
-// record states: a signature that was found untrusted later, or trusted. The
-// tallies follow in the same transaction; the record, which never changes, stays
-// as it is. The same opinion again changes nothing; dossier.ErrUnknownDocument
-// where there is no such stored document.
-func (l *Ledger) Reverdict(ctx context.Context, id string, legal bool, reason, by string) error {
-	err := l.update(ctx, func(ctx context.Context, t *tx) error {
-		d, err := document(ctx, t, "", `id = $1`, id)
-		if err != nil {
-			return err
-		}
-		s, err := t.hold(ctx, d.intake.Slip)
-		if err != nil {
-			return err
-		}
-		var state dossier.State
-		var was int64
-		if err := t.QueryRowContext(ctx, `SELECT state, legal FROM document WHERE id = $1`+t.forUpdate(), id).Scan(&state, &was); err != nil {
-			return err
-		}
-		if state != dossier.Stored {
-			return dossier.ErrUnknownDocument
-		}
-		if was == bit(legal) {
-			return nil
-		}
-		if _, err := t.Exec(ctx, `UPDATE document SET legal = $1 WHERE id = $2`, bit(legal), id); err != nil {
-			return err
-		}
-		kind := "signature distrusted"
-		if legal {
-			kind = "signature trusted"
-		}
-		if err := t.event(ctx, id, dossier.Event{Type: kind, At: t.l.now(), Agent: by, Reason: reason}); err != nil {
-			return err
-		}
-		return t.count(ctx, s)
-	})
-	if err != nil {
-		return fmt.Errorf("reverdict: %w", err)
-	}
-	return nil
-}
-
-// event notes what happened to a document; the same again changes nothing.
-func (t *tx) event(ctx context.Context, id string, e dossier.Event) error {
-	_, err := t.Exec(ctx, `INSERT INTO event (document, at, type, by_whom, detail, role, tool, outcome, order_number, reason)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (document, at, type) DO NOTHING`,
-		id, micros(e.At), e.Type, e.Agent, e.Detail, string(e.Role), e.Tool, e.Outcome, e.Order, e.Reason)
-	return err
-}
-
-// Events lists what happened to a document after its verdict, the oldest first.
-func (l *Ledger) Events(ctx context.Context, id string) ([]dossier.Event, error) {
-	var out []dossier.Event
-	err := query(ctx, l.read, `SELECT type, at, by_whom, detail, role, tool, outcome, order_number, reason FROM event WHERE document = $1 ORDER BY at, type`, []any{id}, func(r *sql.Rows) error {
-		var e dossier.Event
-		var at int64
-		err := r.Scan(&e.Type, &at, &e.Agent, &e.Detail, &e.Role, &e.Tool, &e.Outcome, &e.Order, &e.Reason)
-		e.At = instant(at)
-		out = append(out, e)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("events of a document: %w", err)
-	}
-	return out, nil
-}
-
 // Refused lists rejected documents received before a time and not swept yet, the
 // oldest first, at most limit: what a janitor takes out of the archive.
 func (l *Ledger) Refused(ctx context.Context, before time.Time, limit int) ([]dossier.Standing, error) {
@@ -203,7 +134,8 @@ func (l *Ledger) Swept(ctx context.Context, id string) error {
 		if err != nil || n == 0 {
 			return err
 		}
-		return t.event(ctx, id, dossier.Event{Type: dossier.EventSweep, At: t.l.now()})
+		_, err = t.event(ctx, id, dossier.Event{Type: dossier.EventSweep, At: t.l.now()})
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("note a document as swept: %w", err)

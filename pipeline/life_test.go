@@ -1,0 +1,84 @@
+package pipeline_test
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+
+	"sohoa/dossier"
+	"sohoa/pipeline"
+)
+
+// TestWhatHappensLater: replaced, judged anew, revoked: each an object beside the
+// record, from which a rebuild makes the same ledger.
+func TestWhatHappensLater(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	defer r.work(t)()
+	ctx := t.Context()
+	old := r.verdict(t, r.send(t, slip(dossier.Component, known, "GT01"), file(t, "accept/page.jpg")))
+	s := slip(dossier.Component, known, "GT01")
+	s.Replaces = old.Intake.ID
+	newer := r.verdict(t, r.send(t, s, file(t, "accept/page.png")))
+	if got, want := r.objects(t, old), []string{"archive.pdf", "event-0001.json", "original.jpg", "record.json"}; !slices.Equal(got, want) {
+		t.Errorf("the replaced one has %v, want %v", got, want)
+	}
+
+	result := r.verdict(t, r.send(t, slip(dossier.ResultKind, known, ""), file(t, "accept/signed-rsa-pades.pdf")))
+	counts := func(want int64) {
+		t.Helper()
+		if num, _ := rate(t, r, "4.1", "H51.10"); num != want {
+			t.Errorf("4.1 is %d, want %d", num, want)
+		}
+	}
+	counts(1)
+	for _, step := range []struct {
+		legal bool
+		want  int64
+	}{{false, 0}, {false, 0}, {true, 1}, {false, 0}} {
+		if err := r.pipe.Reverdict(ctx, result.Intake.ID, step.legal, order); err != nil {
+			t.Fatal(err)
+		}
+		counts(step.want)
+	}
+	// Eight at once say it, and it has happened once.
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if err := r.pipe.Reverdict(ctx, result.Intake.ID, true, order); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	counts(1)
+	if err := r.pipe.Revoke(ctx, result.Intake.ID, order); err != nil {
+		t.Fatal(err)
+	}
+	counts(0)
+	if got, want := r.objects(t, result), []string{"event-0001.json", "event-0002.json", "event-0003.json", "event-0004.json", "event-0005.json", "original.pdf", "record.json"}; !slices.Equal(got, want) {
+		t.Errorf("the result has %v, want %v", got, want)
+	}
+	reuse := slip(dossier.Component, "H51.11-240801-0003", "")
+	reuse.Reuses = result.Intake.ID
+	if _, err := r.pipe.Receive(ctx, reuse, nil, pipeline.ReceiveOptions{}); !errors.Is(err, dossier.ErrUnknownDocument) {
+		t.Errorf("reusing what is revoked: %v", err)
+	}
+
+	refused := r.verdict(t, r.send(t, slip(dossier.Component, known, ""), []byte("xin chào")))
+	if _, err := r.pipe.Delete(ctx, newer.Intake.ID, order); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{refused.Intake.ID, newer.Intake.ID, "0192f3c4-0000-7000-8000-000000000001"} {
+		if err := r.pipe.Revoke(ctx, id, order); !errors.Is(err, dossier.ErrUnknownDocument) {
+			t.Errorf("revoking %s: %v", id, err)
+		}
+	}
+	if err := r.pipe.Revoke(ctx, result.Intake.ID, dossier.Order{}); !errors.Is(err, dossier.ErrOrder) {
+		t.Error(err)
+	}
+	if d := r.differences(t); len(d) != 0 {
+		t.Errorf("verify: %v", d)
+	}
+	samePicture(t, r, r.rebuilt(t))
+}
