@@ -58,6 +58,20 @@ func documentOf(st dossier.Standing) Document {
 	return d
 }
 
+// Standing is the reverse of documentOf, for programs that ask a server.
+func (d Document) Standing() dossier.Standing {
+	st := dossier.Standing{Intake: dossier.Intake{ID: d.ID, Slip: d.Slip, Original: d.Original, ReceivedAt: d.ReceivedAt},
+		State: d.State, Again: d.Again, ReplacedBy: d.ReplacedBy, Deleted: d.Deleted}
+	switch {
+	case d.State == dossier.Stored && d.Verdict != nil:
+		st.Record = &dossier.Record{Schema: d.Schema, ID: d.ID, Slip: d.Slip, Original: d.Original, Archive: d.Archive,
+			Conforms: d.Conforms, Verdict: *d.Verdict, ReceivedAt: d.ReceivedAt, Tool: d.Tool, Events: d.Events}
+	case d.State == dossier.Refused && d.Message != nil:
+		st.Refusal = &dossier.Refusal{ID: d.ID, Slip: d.Slip, Original: d.Original, Reason: d.Reason, Message: *d.Message, ReceivedAt: d.ReceivedAt}
+	}
+	return st
+}
+
 func (s *server) routePapers() {
 	binary := &huma.RequestBody{Required: true, Description: "the bytes of the scan: PDF, JPEG, PNG, TIFF …",
 		Content: map[string]*huma.MediaType{"application/octet-stream": {Schema: &huma.Schema{Type: "string", Format: "binary"}}}}

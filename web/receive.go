@@ -30,6 +30,7 @@ type SendInput struct {
 	IssuedBy      string `header:"Sohoa-Issued-By"`
 	SignedBy      string `header:"Sohoa-Signed-By"`
 	Scope         string `header:"Sohoa-Scope"`
+	Door          string `header:"Sohoa-Door" enum:"api,submit,backfill" doc:"backfill: papers in bulk, which wait until those of the counters are through"`
 
 	Paper         string `query:"paper" doc:"code of the paper; a paper with a code is there once in a dossier"`
 	Name          string `query:"name" doc:"name of the paper, where it is not personal"`
@@ -129,8 +130,11 @@ func (s *server) slip(ctx context.Context, slip dossier.Slip, in *SendInput) (do
 		return slip, badValue("Sohoa-Number")
 	}
 	slip.By, slip.Door = actorOf(ctx).ID, dossier.DoorAPI
-	if actorOf(ctx).Window {
+	switch {
+	case actorOf(ctx).Window:
 		slip.Door = dossier.DoorWeb
+	case in.Door != "":
+		slip.Door = dossier.Door(in.Door)
 	}
 	if slip.Reuses != "" {
 		return slip, s.checkReuse(ctx, slip)

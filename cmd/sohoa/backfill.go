@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -18,10 +20,12 @@ import (
 	"sohoa/pipeline/pdf"
 	"sohoa/pipeline/sheet"
 	"sohoa/storage"
+	"sohoa/web"
 )
 
 type backfillFlags struct {
 	root, outcome, mapping, match, between string
+	server, token, tokenFile               string
 	dryRun, fast                           bool
 	rate                                   float64
 	parallel                               int
@@ -34,7 +38,8 @@ func newBackfillCommand(a *app) *cobra.Command {
 		Short: "Hand in years of papers from a spreadsheet; can be killed and started again",
 		Long: `backfill hands in every row of a manifest (CSV or XLSX): one row, one file. A row
 is done when its record stands; started again it goes on where it was, and run
-twice it changes nothing. Ctrl-C finishes what is in flight.
+twice it changes nothing. Ctrl-C finishes what is in flight. With --server it goes
+through that server's HTTP door, with the same result; its counters come first.
 
 Exit 0 when every row is in, 3 when some rows were rejected or skipped,
 1 when some failed, 130 when interrupted.`,
@@ -43,6 +48,9 @@ Exit 0 when every row is in, 3 when some rows were rejected or skipped,
 			return a.backfill(cmd.Context(), args[0], f)
 		},
 	}
+	cmd.Flags().StringVar(&f.server, "server", "", "server whose HTTP door to use")
+	cmd.Flags().StringVar(&f.token, "token", "", "API token for --server, of an operator")
+	cmd.Flags().StringVar(&f.tokenFile, "token-file", "", "file with the API token, which keeps it out of the list of processes")
 	cmd.Flags().StringVar(&f.root, "root", "", "folder below which the files are sought (default: the manifest's)")
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "check everything, write nothing, say what would happen")
 	cmd.Flags().BoolVar(&f.fast, "fast", false, "with --dry-run: do not read the files")
@@ -96,15 +104,15 @@ func (a *app) backfill(ctx context.Context, manifest string, f backfillFlags) (e
 	}
 	p := newBackfillProgress(a.stderr)
 	o.Progress = p.show
-	h, err := a.open(ctx)
+	way, err := a.openWay(ctx, f)
 	if err != nil {
 		return err
 	}
-	defer h.Close()
+	defer func() { err = errors.Join(err, way.close()) }()
 	var sum backfill.Summary
 	err = withSheet(manifest, func(s *sheet.Sheet) (err error) {
 		if f.dryRun {
-			preview, err := backfill.DryRun(ctx, s, &checker{h: h, a: a}, o, f.fast)
+			preview, err := backfill.DryRun(ctx, s, way.checker, o, f.fast)
 			p.end()
 			sum = preview.Summary
 			if err == nil {
@@ -112,7 +120,7 @@ func (a *app) backfill(ctx context.Context, manifest string, f backfillFlags) (e
 			}
 			return err
 		}
-		sum, err = a.runBackfill(ctx, h, s, o)
+		sum, err = a.runBackfill(ctx, way, s, o)
 		p.end()
 		return err
 	})
@@ -136,20 +144,63 @@ func (a *app) backfill(ctx context.Context, manifest string, f backfillFlags) (e
 	return nil
 }
 
-// runBackfill runs with workers of its own beside those of any server.
-func (a *app) runBackfill(ctx context.Context, h *house, s *sheet.Sheet, o backfill.Options) (sum backfill.Summary, err error) {
+// way is how documents of a backfill go in: straight into --data, or through a
+// server.
+type way struct {
+	door    backfill.Door
+	checker backfill.Checker
+	journal string                     // name of the file that remembers what went in this way
+	work    func() (stop func() error) // workers beside those of any server
+	close   func() error
+}
+
+func (a *app) openWay(ctx context.Context, f backfillFlags) (way, error) {
+	if f.server == "" {
+		h, err := a.open(ctx)
+		if err != nil {
+			return way{}, err
+		}
+		return way{door: backfill.Local{Pipeline: h.pipeline, Again: h.ledger.Replay}, checker: &checker{h: h, a: a}, journal: "backfill.journal",
+			work: func() func() error { return h.workBeside(ctx) }, close: h.Close}, nil
+	}
+	token, err := tokenFrom(f.token, f.tokenFile)
+	if err != nil {
+		return way{}, err
+	}
+	c, err := newClient(f.server, token)
+	if err != nil {
+		return way{}, err
+	}
+	w := way{door: c, work: func() func() error { return func() error { return nil } }}
+	// What went to one server says nothing of another.
+	sum := sha256.Sum256([]byte(c.base))
+	w.journal = fmt.Sprintf("backfill-%x.journal", sum[:6])
+	log, err := a.log()
+	if err != nil {
+		return way{}, err
+	}
+	judge, err := a.openJudge(log)
+	if err != nil {
+		return way{}, err
+	}
+	w.close = judge.Close
+	w.checker = &remoteChecker{c: c, judge: judge, a: a}
+	return w, nil
+}
+
+func (a *app) runBackfill(ctx context.Context, w way, s *sheet.Sheet, o backfill.Options) (sum backfill.Summary, err error) {
 	if err := os.MkdirAll(a.data, 0o750); err != nil {
 		return sum, err
 	}
-	journal, err := backfill.OpenJournal(filepath.Join(a.data, "backfill.journal"))
+	journal, err := backfill.OpenJournal(filepath.Join(a.data, w.journal))
 	if err != nil {
 		return sum, err
 	}
 	defer func() { err = errors.Join(err, journal.Close()) }()
 	o.Journal = journal
-	stop := h.workBeside(ctx)
+	stop := w.work()
 	defer func() { err = errors.Join(err, stop()) }()
-	return backfill.Run(ctx, s, backfill.Local{Pipeline: h.pipeline, Again: h.ledger.Replay}, o)
+	return backfill.Run(ctx, s, w.door, o)
 }
 
 func withSheet(name string, f func(*sheet.Sheet) error) error {
@@ -237,18 +288,81 @@ func (c *checker) Seen(ctx context.Context, slip dossier.Slip, digest dossier.Di
 }
 
 func (c *checker) Inspect(ctx context.Context, slip dossier.Slip, body io.ReadSeeker, _ int64) error {
-	temp, err := storage.Spool(c.h.pipeline.SpoolDir, body, c.a.limit)
+	return c.a.inspectBody(ctx, c.h.judge, c.h.pipeline.SpoolDir, slip.Kind, body)
+}
+
+// inspectBody gives the verdict on bytes that nobody has received.
+func (a *app) inspectBody(ctx context.Context, judge *pdf.Pool, spool string, kind dossier.Kind, body io.Reader) error {
+	temp, err := storage.Spool(spool, body, a.limit)
 	if err != nil {
 		return err
 	}
 	defer temp.Close()
-	s, err := c.h.judge.Open(ctx, temp.Path())
+	s, err := judge.Open(ctx, temp.Path())
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	_, err = s.Inspect(ctx, pdf.Question{Kind: slip.Kind, Profile: c.h.pipeline.Profile(dossier.DateOf(c.a.now())), DefaultDPI: c.a.dpi})
+	_, err = s.Inspect(ctx, pdf.Question{Kind: kind, Profile: dossier.ProfileFor(dossier.DateOf(a.now()), a.profiles...), DefaultDPI: a.dpi})
 	return err
+}
+
+// remoteChecker answers a dry run by what a server tells; the scans are judged
+// here. Which results in force are there already, a server does not tell.
+type remoteChecker struct {
+	c     *client
+	judge *pdf.Pool
+	a     *app
+
+	mu    sync.Mutex
+	last  dossier.Code // rows of a dossier come together
+	body  web.DossierBody
+	known error
+}
+
+// dossier is what the server has of the dossier; errNoDossier where it has nothing.
+func (r *remoteChecker) dossier(ctx context.Context, code dossier.Code) (web.DossierBody, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if code != r.last {
+		body, err := r.c.dossier(ctx, code)
+		if err != nil && !errors.Is(err, errNoDossier) && !errors.Is(err, dossier.ErrUnknownUnit) {
+			return body, err
+		}
+		r.last, r.body, r.known = code, body, err
+	}
+	return r.body, r.known
+}
+
+func (r *remoteChecker) Known(ctx context.Context, slip dossier.Slip) (bool, error) {
+	if slip.Kind == dossier.ResultInForce {
+		return r.c.knownUnit(ctx, slip.Unit)
+	}
+	d, err := r.dossier(ctx, slip.Dossier)
+	if errors.Is(err, errNoDossier) {
+		err = nil
+	}
+	return d.Known, err
+}
+
+func (r *remoteChecker) Seen(ctx context.Context, slip dossier.Slip, digest dossier.Digest) (dossier.Standing, bool, error) {
+	if slip.Kind == dossier.ResultInForce {
+		return dossier.Standing{}, false, nil
+	}
+	d, err := r.dossier(ctx, slip.Dossier)
+	if err != nil && !errors.Is(err, errNoDossier) {
+		return dossier.Standing{}, false, err
+	}
+	for _, doc := range d.Documents {
+		if doc.Original.SHA256 == digest && doc.Slip.Kind == slip.Kind && doc.Slip.Paper == slip.Paper && doc.Slip.Replaces == slip.Replaces {
+			return doc.Standing(), true, nil
+		}
+	}
+	return dossier.Standing{}, false, nil
+}
+
+func (r *remoteChecker) Inspect(ctx context.Context, slip dossier.Slip, body io.ReadSeeker, _ int64) error {
+	return r.a.inspectBody(ctx, r.judge, "", slip.Kind, body)
 }
 
 // backfillProgress shows a bar where a person watches, plain lines elsewhere.

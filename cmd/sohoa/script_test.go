@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -45,6 +47,7 @@ func TestScripts(t *testing.T) {
 			"flip":    flip,
 			"until":   until,
 			"folder":  folder,
+			"noids":   noids,
 		},
 	})
 }
@@ -115,6 +118,21 @@ func flip(ts *testscript.TestScript, neg bool, args []string) {
 	b[len(b)/2] ^= 1
 	ts.Check(os.Chmod(file, 0o600))
 	ts.Check(os.WriteFile(file, b, 0o600))
+}
+
+// noids FILE replaces every document's id in the file by a word and sorts its
+// lines, so that two runs can be compared.
+func noids(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: noids FILE")
+	}
+	name := ts.MkAbs(args[0])
+	b, err := os.ReadFile(name)
+	ts.Check(err)
+	id := regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+	lines := strings.SplitAfter(string(id.ReplaceAll(b, []byte("ID"))), "\n")
+	slices.Sort(lines)
+	ts.Check(os.WriteFile(name, []byte(strings.Join(lines, "")), 0o600))
 }
 
 // until DIR PATTERN waits until a file below DIR has a name of that pattern.

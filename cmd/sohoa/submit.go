@@ -48,12 +48,9 @@ Exit 0 when every file was stored, 3 when some were rejected.`,
 					return usage("%s: cannot be read as a file", f)
 				}
 			}
-			if tokenFile != "" {
-				b, err := os.ReadFile(tokenFile)
-				if err != nil {
-					return usage("--token-file: %w", err)
-				}
-				token = strings.TrimSpace(string(b))
+			token, err := tokenFrom(token, tokenFile)
+			if err != nil {
+				return err
 			}
 			send, done, err := a.door(cmd.Context(), server, token)
 			if err != nil {
@@ -76,6 +73,18 @@ Exit 0 when every file was stored, 3 when some were rejected.`,
 	f.StringVar(&tokenFile, "token-file", "", "file with the API token, which keeps it out of the list of processes")
 	f.IntVar(&jobs, "jobs", jobs, "files on their way at once")
 	return cmd
+}
+
+// tokenFrom is the API token, or what the file holds.
+func tokenFrom(token, file string) (string, error) {
+	if file == "" {
+		return token, nil
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return "", usage("--token-file: %w", err)
+	}
+	return strings.TrimSpace(string(b)), nil
 }
 
 // sender hands one file in and waits for its verdict.
@@ -119,30 +128,7 @@ func (h *house) send(ctx context.Context, slip dossier.Slip, file string) (verdi
 		st, err = h.pipeline.Wait(ctx, st.Intake.ID, time.Minute)
 		st.Again = again
 	}
-	var rej *dossier.Rejection
-	switch {
-	case errors.As(err, &rej):
-		v.Reason, v.Text = rej.Reason, rej.Text()
-		return v, nil
-	case errors.Is(err, dossier.ErrUnknownUnit), errors.Is(err, dossier.ErrPaperTaken),
-		errors.Is(err, dossier.ErrUnknownDocument), errors.Is(err, dossier.ErrNotReplaceable), errors.Is(err, pipeline.ErrSlip):
-		return v, usage("%s: %w", file, err)
-	case err != nil:
-		return v, err
-	}
-	v.ID, v.Again = st.Intake.ID, st.Again
-	if st.Deleted {
-		return v, fmt.Errorf("%s: deleted by order meanwhile", file)
-	}
-	switch st.State {
-	case dossier.Stored:
-		v.Record = st.Record
-	case dossier.Refused:
-		v.Reason, v.Text = st.Refusal.Reason, st.Refusal.Message
-	default:
-		return v, fmt.Errorf("%s: not processed, it waits in the failure inbox: %s", file, st.Fault)
-	}
-	return v, nil
+	return v.concluded(st, err)
 }
 
 // submit sends the files, some at a time, and prints the verdicts in the order

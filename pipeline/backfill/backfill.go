@@ -22,8 +22,8 @@ type Door interface {
 	// Submit hands in one document and waits for its verdict. It may give up
 	// waiting and answer a standing that is pending; it is asked again through
 	// Standing. A *dossier.Rejection, dossier.ErrUnknownUnit,
-	// dossier.ErrPaperTaken and ErrSlip concern the row; a *Busy asks to wait;
-	// anything else is a fault. The same bytes again answer the first standing
+	// dossier.ErrPaperTaken, ErrSlip and ErrOutOfScope concern the row; a *Busy
+	// asks to wait; ErrDenied ends the run; anything else is a fault. The same bytes again answer the first standing
 	// with Again set.
 	Submit(ctx context.Context, slip dossier.Slip, body io.ReadSeeker, size int64) (dossier.Standing, error)
 	// Standing answers dossier.ErrUnknownDocument where there is no such document.
@@ -38,6 +38,12 @@ type Replayer interface {
 
 // ErrSlip: the row says something that cannot be taken.
 var ErrSlip = errors.New("the row cannot be taken")
+
+// ErrOutOfScope: whoever hands in may not do so for the row's unit.
+var ErrOutOfScope = errors.New("the unit is out of scope")
+
+// ErrDenied: the door does not let us in at all. The run ends.
+var ErrDenied = errors.New("backfill: not allowed in")
 
 // Busy is a door's answer that it has enough to do: counters come first.
 type Busy struct{ After time.Duration }

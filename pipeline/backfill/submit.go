@@ -22,6 +22,7 @@ const (
 	UnknownUnit   Cause = "unknown-unit"
 	PaperTaken    Cause = "paper-taken"
 	Repeated      Cause = "repeated" // dry run: the same file for the same paper stands above
+	OutOfScope    Cause = "out-of-scope"
 	OurFault      Cause = "fault"
 )
 
@@ -41,6 +42,8 @@ var causeTexts = map[Cause]dossier.Text{
 		EN: "The unit is not in the register of units. Check the code, or import the units."},
 	PaperTaken: {VI: "Giấy tờ này của hồ sơ đã có tệp khác. Nếu là bản quét tốt hơn, hãy thay thế tại trạm số hóa.",
 		EN: "This paper of the dossier already has other bytes. If this is a better scan, replace it at the scan station."},
+	OutOfScope: {VI: "Tài khoản không được nộp cho đơn vị này. Hãy dùng tài khoản của đơn vị đó hoặc đơn vị cấp trên.",
+		EN: "The account may not hand in for this unit. Use one of that unit or of one above it."},
 	Repeated: {VI: "Trùng với một dòng ở trên.", EN: "The same as a row above."},
 	OurFault: {VI: "Lỗi hệ thống, không phải lỗi của tệp. Tài liệu nằm trong hộp lỗi và sẽ được xử lý lại.",
 		EN: "A fault of the system, not of the file. The document lies in the failure inbox and will be tried again."},
@@ -84,6 +87,13 @@ func (r *run) submit(ctx context.Context, line register.Line[register.Entry]) (R
 			return skipped(res, UnknownUnit), true
 		case errors.Is(err, dossier.ErrPaperTaken):
 			return skipped(res, PaperTaken), true
+		case errors.Is(err, ErrOutOfScope):
+			return skipped(res, OutOfScope), true
+		case errors.Is(err, ErrDenied):
+			r.mu.Lock()
+			r.fail(err)
+			r.mu.Unlock()
+			return res, false
 		case errors.Is(err, ErrSlip), errors.Is(err, dossier.ErrUnknownDocument), errors.Is(err, dossier.ErrNotReplaceable):
 			return skipped(res, BadRow), true
 		case errors.As(err, &busy):
@@ -175,6 +185,12 @@ func (r *run) verdict(whole, ctx context.Context, res Result, st dossier.Standin
 			return res, false
 		}
 		next, err := r.door.Standing(whole, res.Document)
+		var busy *Busy
+		if errors.As(err, &busy) {
+			r.waiting("busy")
+			pause = max(pause, min(busy.After, 5*time.Minute))
+			continue
+		}
 		if err != nil {
 			if errors.Is(err, dossier.ErrUnknownDocument) || ctx.Err() != nil {
 				return res, false // received, its verdict unknown: the next run will see
