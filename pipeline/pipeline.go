@@ -30,8 +30,20 @@ type Options struct {
 	Tool     string                             // name and version written into records
 	Now      func() time.Time
 	Log      zerolog.Logger
-	Hook     func(Point)                                          // called around every durable step; tests end the process in it
-	Observe  func(stage string, outcome Outcome, d time.Duration) // for metrics
+	Hook     func(Point)                        // called around every durable step; tests end the process in it
+	Observe  func(context.Context, Observation) // for metrics and traces
+}
+
+// Observation is a stage that a document went through.
+type Observation struct {
+	Document   string // its id; empty where it got none
+	Again      bool   // received before
+	Unit       dossier.UnitCode
+	Door       dossier.Door
+	Stage      string // receive, open, validate, normalise, store, settle
+	Outcome    Outcome
+	Err        error // of a rejection or a fault
+	Start, End time.Time
 }
 
 // Pipeline brings documents to their verdict. It is safe for concurrent use.
@@ -46,7 +58,7 @@ func New(o Options) *Pipeline {
 		o.Hook = func(Point) {}
 	}
 	if o.Observe == nil {
-		o.Observe = func(string, Outcome, time.Duration) {}
+		o.Observe = func(context.Context, Observation) {}
 	}
 	return &Pipeline{Options: o, waiting: newWaiters()}
 }
@@ -103,8 +115,13 @@ func do[In, Out any](r *run, stage string, in In, f func(In) (Out, error)) (out 
 			outcome = Rejected
 		}
 	}
-	r.p.Observe(stage, outcome, time.Since(start))
+	r.observe(stage, outcome, err, start)
 	return out
+}
+
+func (r *run) observe(stage string, outcome Outcome, err error, start time.Time) {
+	r.p.Observe(r.ctx, Observation{Document: r.in.ID, Unit: r.in.Slip.Unit, Door: r.in.Slip.Door,
+		Stage: stage, Outcome: outcome, Err: err, Start: start, End: time.Now()})
 }
 
 // rejection returns the verdict on the scan, or nil where err is a fault of

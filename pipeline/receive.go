@@ -46,7 +46,8 @@ func (p *Pipeline) Receive(ctx context.Context, slip dossier.Slip, body io.Reade
 			outcome = Rejected
 		}
 	}
-	p.Observe("receive", outcome, time.Since(start))
+	p.Observe(ctx, Observation{Document: st.Intake.ID, Again: st.Again, Unit: st.Intake.Slip.Unit, Door: slip.Door,
+		Stage: "receive", Outcome: outcome, Err: err, Start: start, End: time.Now()})
 	return st, err
 }
 

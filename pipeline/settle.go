@@ -25,7 +25,7 @@ func (r *run) settle(o Object) error {
 	case rejection(r.err) != nil:
 		outcome = Rejected
 	}
-	r.p.Observe("settle", outcome, time.Since(start))
+	r.observe("settle", outcome, err, start)
 	if err == nil {
 		r.p.waiting.wake(r.in.ID)
 	}

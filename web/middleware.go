@@ -86,7 +86,11 @@ func (s *server) outermost(next http.Handler) http.Handler {
 		start := time.Now()
 		n := &notes{id: newRequestID(), route: "none", address: s.addresses.of(r)}
 		a := &answer{ResponseWriter: w}
-		r = r.WithContext(context.WithValue(r.Context(), notesKey{}, n))
+		ctx, traced := r.Context(), func(string, string, int) {}
+		if s.Trace != nil {
+			ctx, traced = s.Trace(r)
+		}
+		r = r.WithContext(context.WithValue(ctx, notesKey{}, n))
 		h := a.Header()
 		h.Set("X-Request-Id", n.id)
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -115,6 +119,7 @@ func (s *server) outermost(next http.Handler) http.Handler {
 				}
 			}
 			s.metrics.seen(n.route, a.status, time.Since(start))
+			traced(n.route, n.id, a.status)
 			s.logRequest(a, n, time.Since(start))
 			if aborted {
 				panic(http.ErrAbortHandler)

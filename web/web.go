@@ -11,6 +11,7 @@ package web
 import (
 	"context"
 	"io"
+	"net/http"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -130,6 +131,10 @@ type Options struct {
 	// Unavailable reports whether an error means that the store or the ledger
 	// cannot be reached now: answered by 503 and Retry-After.
 	Unavailable func(error) bool
+
+	// Trace begins the trace of a request and returns what ends it, told the
+	// route's pattern, the request's id and the status; nil: there are none.
+	Trace func(r *http.Request) (ctx context.Context, end func(route, request string, status int))
 
 	Log      zerolog.Logger
 	Registry *prometheus.Registry // nil: one of its own

@@ -30,6 +30,7 @@ func (a *app) webOptions(h *house, tray *trays) web.Options {
 				Ledger: kindOf(a.database, "SQLite"), Store: kindOf(a.store, "directory")}
 			return o, err
 		},
+		Trace:       h.traces.request(),
 		Ready:       h.ledger.Ready,
 		Unavailable: func(err error) bool { return errors.Is(err, storage.ErrUnavailable) },
 		Log:         h.log, Now: a.now, Version: version(), MaxBody: a.limit,

@@ -37,6 +37,7 @@ type app struct {
 	store    string
 	trust    string
 	logLevel string
+	traces   string
 	profiles []dossier.Profile
 	signOn   *web.SignOn
 	limit    int64
@@ -53,6 +54,7 @@ func (a *app) flags(f *pflag.FlagSet) {
 	f.StringVar(&a.store, "store", "", "archive: disk:DIR or s3://bucket?endpoint=… (default: in --data)")
 	f.StringVar(&a.trust, "trust", "", "folder of trusted root certificates and revocation lists")
 	f.StringVar(&a.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.StringVar(&a.traces, "traces", "", "OpenTelemetry collector that gets traces by OTLP over HTTP: http://host:4318 (default: none)")
 	f.Int64Var(&a.limit, "max-size", 512<<20, "bytes a document may have")
 	f.IntVar(&a.dpi, "default-dpi", 200, "resolution of images that state none")
 	f.Int64Var(&a.childMem, "child-memory", 512<<20, "bytes of memory a child process may use")
@@ -89,6 +91,7 @@ type house struct {
 	judge    *pdf.Pool
 	pipeline *pipeline.Pipeline
 	metrics  *prometheus.Registry
+	traces   *traces
 	closers  []func() error
 }
 
@@ -204,8 +207,13 @@ func (a *app) open(ctx context.Context) (*house, error) {
 	}
 	h.closers = append(h.closers, h.judge.Close)
 	h.metrics = prometheus.NewRegistry()
+	m := newMetrics(h.metrics, h.ledger, h.log)
+	if h.traces, err = openTraces(ctx, a.traces, h.log); err != nil {
+		return fail(usage("--traces: %w", err))
+	}
+	h.closers = append(h.closers, h.traces.Close)
 	h.pipeline = pipeline.New(pipeline.Options{
-		Observe:  stageMetrics(h.metrics),
+		Observe:  func(ctx context.Context, o pipeline.Observation) { m.observe(o); h.traces.observe(ctx, o) },
 		Store:    h.store,
 		Ledger:   h.ledger,
 		Judge:    h.judge,
@@ -227,19 +235,6 @@ func (h *house) work(ctx context.Context, workers int) error {
 		workers = 2 * runtime.NumCPU()
 	}
 	return h.ledger.Work(ctx, ledger.WorkOptions{Workers: workers}, h.pipeline.Process)
-}
-
-// stageMetrics counts and times every stage by how it ended.
-func stageMetrics(r *prometheus.Registry) func(string, pipeline.Outcome, time.Duration) {
-	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name:    "sohoa_stage_seconds",
-		Help:    "Time a document spent in a stage of the pipeline, by how the stage ended.",
-		Buckets: []float64{.001, .003, .01, .03, .1, .3, 1, 3, 10, 30},
-	}, []string{"stage", "outcome"})
-	r.MustRegister(seconds)
-	return func(stage string, outcome pipeline.Outcome, d time.Duration) {
-		seconds.WithLabelValues(stage, string(outcome)).Observe(d.Seconds())
-	}
 }
 
 // workBeside runs workers beside what the command does, also after ctx ended, so

@@ -48,6 +48,9 @@ func TestScripts(t *testing.T) {
 			"until":   until,
 			"folder":  folder,
 			"noids":   noids,
+
+			"collector": collector,
+			"spans":     spans,
 		},
 	})
 }

@@ -83,9 +83,9 @@ func run(dir, scan string, n, rounds, clients int, sohoa string) error {
 			return err
 		}
 		before := cpu()
-		w, err := mainJob(filepath.Join(work, fmt.Sprintf("whole-%d", i)), body, n, clients, func(stage string, _ pipeline.Outcome, d time.Duration) {
+		w, err := mainJob(filepath.Join(work, fmt.Sprintf("whole-%d", i)), body, n, clients, func(_ context.Context, o pipeline.Observation) {
 			mu.Lock()
-			spent[stage] += d
+			spent[o.Stage] += o.End.Sub(o.Start)
 			mu.Unlock()
 		})
 		if err != nil {
@@ -158,7 +158,7 @@ func plainWrites(dir string, body []byte, n, clients int) (float64, error) {
 	})
 }
 
-func mainJob(dir string, body []byte, n, clients int, observe func(string, pipeline.Outcome, time.Duration)) (rate float64, err error) {
+func mainJob(dir string, body []byte, n, clients int, observe func(context.Context, pipeline.Observation)) (rate float64, err error) {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	store, err := disk.Open(filepath.Join(dir, "archive"))
