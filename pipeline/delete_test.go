@@ -26,18 +26,6 @@ func (r *rig) objects(t *testing.T, st dossier.Standing) []string {
 	return names
 }
 
-// differences is what verification finds.
-func (r *rig) differences(t *testing.T) (found []string) {
-	t.Helper()
-	err := r.pipe.Verify(t.Context(), r.ledger, pipeline.VerifyOptions{Deep: true}, func(d pipeline.Difference) {
-		found = append(found, d.Kind+" "+string(d.Key))
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return found
-}
-
 // rebuilt is a house whose ledger was made anew from the archive of this one.
 func (r *rig) rebuilt(t *testing.T) *rig {
 	t.Helper()
@@ -140,7 +128,7 @@ func TestDeleteByOrder(t *testing.T) {
 			t.Errorf("4.2 of %s is %d", unit, num)
 		}
 	}
-	if d := r.differences(t); len(d) != 0 {
+	if d := r.deeply(t); len(d) != 0 {
 		t.Errorf("verify: %v", d)
 	}
 	samePicture(t, r, r.rebuilt(t))
@@ -160,20 +148,20 @@ func TestVerifyKnowsTombstones(t *testing.T) {
 	if err := r.store.Put(ctx, left, strings.NewReader("x"), storage.Info{}); err != nil {
 		t.Fatal(err)
 	}
-	if d := r.differences(t); len(d) != 1 || d[0] != "extra-object "+string(left) {
+	if d := r.deeply(t); len(d) != 1 || d[0] != "extra-object "+string(left) {
 		t.Errorf("bytes that were left: %v", d)
 	}
 	// The same order again finishes it.
 	if _, err := r.pipe.Delete(ctx, st.Intake.ID, order); err != nil {
 		t.Fatal(err)
 	}
-	if d := r.differences(t); len(d) != 0 {
+	if d := r.deeply(t); len(d) != 0 {
 		t.Errorf("%v", d)
 	}
 	if err := r.store.Delete(ctx, folder+"/tombstone.json"); err != nil {
 		t.Fatal(err)
 	}
-	if d := r.differences(t); len(d) != 1 || d[0] != "not-in-archive "+string(folder)+"/tombstone.json" {
+	if d := r.deeply(t); len(d) != 1 || d[0] != "not-in-archive "+string(folder)+"/tombstone.json" {
 		t.Errorf("no tombstone: %v", d)
 	}
 	if _, err := r.pipe.Delete(ctx, st.Intake.ID, order); !errors.Is(err, dossier.ErrUndecided) {

@@ -18,6 +18,7 @@ import (
 	"sohoa/internal/testneed"
 	"sohoa/pipeline"
 	"sohoa/pipeline/pdf"
+	"sohoa/pipeline/pipelinetest"
 	"sohoa/storage"
 	"sohoa/storage/disk"
 	"sohoa/storage/ledger"
@@ -76,7 +77,7 @@ func openRig(dir string, o rigOptions) (*rig, error) {
 		Profile: func(d dossier.Date) dossier.Profile { return dossier.ProfileFor(d) },
 		Limit:   64 << 20, DPI: 200, Tool: "sohoa test",
 		// A fixed clock: two undisturbed runs write the same records.
-		Now: func() time.Time { return time.Date(2024, 8, 29, 8, 0, 0, 0, dossier.Zone) },
+		Now: func() time.Time { return fixedNow },
 		Log: log, Hook: o.hook,
 	})
 	r.close = func() { judge.Close(); l.Close() }
@@ -139,6 +140,53 @@ func (r *rig) work(t testing.TB) (stop func()) {
 			t.Errorf("work: %v", err)
 		}
 	}
+}
+
+// made enters documents without judging them.
+func (r *rig) made(t testing.TB, n int, size int64) []dossier.Record {
+	t.Helper()
+	m := pipelinetest.Made{Store: r.store, Ledger: r.ledger, Unit: "H51.10", Size: size}
+	out := make([]dossier.Record, n)
+	for i := range out {
+		var err error
+		if out[i], err = m.Document(t.Context(), i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out
+}
+
+// verify checks all anew and returns what differs, a line each.
+func (r *rig) verify(t testing.TB, o pipeline.VerifyOptions) (dossier.Check, []string) {
+	t.Helper()
+	o.Anew = true
+	c, err := r.pipe.Verify(t.Context(), r.ledger, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, r.differences(t, c)
+}
+
+// deeply is what a deep verification finds.
+func (r *rig) deeply(t testing.TB) []string {
+	t.Helper()
+	_, found := r.verify(t, pipeline.VerifyOptions{Deep: true})
+	return found
+}
+
+func (r *rig) differences(t testing.TB, c dossier.Check) []string {
+	t.Helper()
+	var out []string
+	if err := r.ledger.EachDifference(t.Context(), c.ID, func(d dossier.Difference) error {
+		out = append(out, string(d.Kind)+" "+d.Key)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if int64(len(out)) != c.Differences {
+		t.Errorf("%d differences are kept, %d were counted", len(out), c.Differences)
+	}
+	return out
 }
 
 // verdict waits for a document's verdict.
@@ -281,5 +329,7 @@ func (r *rig) picture() (string, error) {
 	slices.Sort(lines)
 	return strings.Join(lines, "\n"), nil
 }
+
+var fixedNow = time.Date(2024, 8, 29, 8, 0, 0, 0, dossier.Zone)
 
 var workOptions = ledger.WorkOptions{Workers: 2, Backoff: func(int) time.Duration { return 10 * time.Millisecond }}

@@ -77,7 +77,7 @@ func TestWhatHappensLater(t *testing.T) {
 	if err := r.pipe.Revoke(ctx, result.Intake.ID, dossier.Order{}); !errors.Is(err, dossier.ErrOrder) {
 		t.Error(err)
 	}
-	if d := r.differences(t); len(d) != 0 {
+	if d := r.deeply(t); len(d) != 0 {
 		t.Errorf("verify: %v", d)
 	}
 	samePicture(t, r, r.rebuilt(t))

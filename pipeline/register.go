@@ -48,12 +48,16 @@ func (p *Pipeline) KeepTarget(ctx context.Context, target any) error {
 	return err
 }
 
+// ClosingKey is where the figures of a closed period lie.
+func ClosingKey(period, id string) storage.Key {
+	return storage.Key("closings/" + period + "/" + id + ".json")
+}
+
 // KeepClosing puts the figures of a closed period into the archive, where they
 // outlive the ledger. by is an account, a token or cli. The same bytes under the
 // same id succeed.
 func (p *Pipeline) KeepClosing(ctx context.Context, period, id string, unit dossier.UnitCode, by string, content []byte, digest dossier.Digest) error {
-	key := storage.Key("closings/" + period + "/" + id + ".json")
-	err := p.Store.Put(ctx, key, bytes.NewReader(content), storage.Info{Size: int64(len(content)), SHA256: string(digest),
+	err := p.Store.Put(ctx, ClosingKey(period, id), bytes.NewReader(content), storage.Info{Size: int64(len(content)), SHA256: string(digest),
 		ContentType: "application/json", Meta: map[string]string{"period": period, "unit": string(unit), "closed-by": by}})
 	if err != nil {
 		return fmt.Errorf("keep the closed period: %w", err)

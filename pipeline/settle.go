@@ -138,12 +138,18 @@ func (r *run) record(o Object) dossier.Record {
 }
 
 func (p *Pipeline) putJSON(ctx context.Context, key storage.Key, v any, meta map[string]string) error {
-	b, err := json.MarshalIndent(v, "", "  ")
+	b, err := encode(v)
 	if err != nil {
 		return err
 	}
-	return p.Store.Put(ctx, key, bytes.NewReader(append(b, '\n')), storage.Info{
-		Size: int64(len(b)) + 1, ContentType: "application/json", Meta: meta})
+	return p.Store.Put(ctx, key, bytes.NewReader(b), storage.Info{
+		Size: int64(len(b)), ContentType: "application/json", Meta: meta})
+}
+
+// encode is the form of records and refusals in the archive.
+func encode(v any) ([]byte, error) {
+	b, err := json.MarshalIndent(v, "", "  ")
+	return append(b, '\n'), err
 }
 
 func (p *Pipeline) readJSON(ctx context.Context, key storage.Key, v any) error {

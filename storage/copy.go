@@ -145,12 +145,9 @@ func (c *copying) list(ctx context.Context, work, ordered chan<- *job) error {
 		}
 		return nil
 	}
-	for info, err := range c.from.List(ctx, c.o.Prefix) {
+	for info, err := range ListAfter(ctx, c.from, c.o.Prefix, c.o.After) {
 		if err != nil {
 			return fmt.Errorf("listing the source: %w", err)
-		}
-		if info.Key <= c.o.After {
-			continue
 		}
 		dir := path.Dir(string(info.Key))
 		if cur != nil && (cur.dir != dir || len(cur.keys) >= maxJob) {

@@ -14,10 +14,16 @@ import (
 	"sohoa/web"
 )
 
+// serveOptions are the flags of serve.
+type serveOptions struct {
+	listen     string
+	workers    int
+	hotFolders []string
+	plan       verifyPlan
+}
+
 func newServeCommand(a *app) *cobra.Command {
-	var listen string
-	var workers int
-	var folders []string
+	var o serveOptions
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Doors, workers and pages in one process",
@@ -25,18 +31,19 @@ func newServeCommand(a *app) *cobra.Command {
 interrupted; then it takes nothing new, finishes what runs, and ends with 0.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.serve(cmd.Context(), listen, workers, folders)
+			return a.serve(cmd.Context(), o)
 		},
 	}
-	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "address to answer on")
-	cmd.Flags().IntVar(&workers, "workers", 0, "documents worked on at once (default: twice the cores)")
-	cmd.Flags().StringSliceVar(&folders, "hot-folder", nil, "UNIT=DIR of a folder that sohoa watch looks after: its tray is shown, to be filed by hand")
+	cmd.Flags().StringVar(&o.listen, "listen", "127.0.0.1:8080", "address to answer on")
+	cmd.Flags().IntVar(&o.workers, "workers", 0, "documents worked on at once (default: twice the cores)")
+	cmd.Flags().StringSliceVar(&o.hotFolders, "hot-folder", nil, "UNIT=DIR of a folder that sohoa watch looks after: its tray is shown, to be filed by hand")
+	o.plan.flags(cmd.Flags())
 	cmd.Flags().BoolVar(&a.secureCookies, "secure-cookies", false, "the pages are reached over TLS only")
 	cmd.Flags().BoolVar(&a.behindProxy, "behind-proxy", false, "believe X-Forwarded-For, which a proxy sets")
 	return cmd
 }
 
-func (a *app) serve(ctx context.Context, listen string, workers int, folders []string) error {
+func (a *app) serve(ctx context.Context, o serveOptions) error {
 	if err := a.signOnSecret(); err != nil {
 		return err
 	}
@@ -45,11 +52,11 @@ func (a *app) serve(ctx context.Context, listen string, workers int, folders []s
 		return err
 	}
 	defer h.Close()
-	tray, err := a.openTrays(ctx, h, folders)
+	tray, err := a.openTrays(ctx, h, o.hotFolders)
 	if err != nil {
 		return err
 	}
-	ln, err := net.Listen("tcp", listen)
+	ln, err := net.Listen("tcp", o.listen)
 	if err != nil {
 		return err
 	}
@@ -60,8 +67,9 @@ func (a *app) serve(ctx context.Context, listen string, workers int, folders []s
 		MaxHeaderBytes:    64 << 10,
 	}
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return h.work(gctx, workers) })
+	g.Go(func() error { return h.work(gctx, o.workers) })
 	g.Go(func() error { return h.sweepUploads(gctx) })
+	g.Go(func() error { a.verifyByPlan(gctx, h, o.plan); return nil })
 	g.Go(func() error {
 		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 			return err
@@ -101,6 +109,7 @@ func (h *house) sweepUploads(ctx context.Context) error {
 
 func newWorkCommand(a *app) *cobra.Command {
 	var workers int
+	var plan verifyPlan
 	cmd := &cobra.Command{
 		Use:   "work",
 		Short: "Workers only; doors run elsewhere",
@@ -111,9 +120,13 @@ func newWorkCommand(a *app) *cobra.Command {
 				return err
 			}
 			defer h.Close()
-			return h.work(cmd.Context(), workers)
+			g, ctx := errgroup.WithContext(cmd.Context())
+			g.Go(func() error { return h.work(ctx, workers) })
+			g.Go(func() error { a.verifyByPlan(ctx, h, plan); return nil })
+			return g.Wait()
 		},
 	}
+	plan.flags(cmd.Flags())
 	cmd.Flags().IntVar(&workers, "workers", 0, "documents worked on at once (default: twice the cores)")
 	return cmd
 }

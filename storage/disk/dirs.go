@@ -117,6 +117,12 @@ func (s *Store) readDir(dir string) ([]fs.DirEntry, error) {
 // List implements storage.Store. It holds one folder's names in memory at a time
 // for each level of the tree.
 func (s *Store) List(ctx context.Context, prefix storage.Key) iter.Seq2[storage.Info, error] {
+	return s.ListAfter(ctx, prefix, "")
+}
+
+// ListAfter lists what comes behind the key after; see storage.ListAfter. Folders
+// that lie before it are not read.
+func (s *Store) ListAfter(ctx context.Context, prefix, after storage.Key) iter.Seq2[storage.Info, error] {
 	return func(yield func(storage.Info, error) bool) {
 		dir := strings.TrimSuffix(string(prefix), "/")
 		if prefix != "" {
@@ -127,11 +133,11 @@ func (s *Store) List(ctx context.Context, prefix storage.Key) iter.Seq2[storage.
 		} else {
 			dir = "."
 		}
-		s.walk(ctx, dir, yield)
+		s.walk(ctx, dir, string(after), yield)
 	}
 }
 
-func (s *Store) walk(ctx context.Context, dir string, yield func(storage.Info, error) bool) bool {
+func (s *Store) walk(ctx context.Context, dir, after string, yield func(storage.Info, error) bool) bool {
 	if err := ctx.Err(); err != nil {
 		yield(storage.Info{}, err)
 		return false
@@ -153,12 +159,15 @@ func (s *Store) walk(ctx context.Context, dir string, yield func(storage.Info, e
 		}
 		name := path.Join(dir, e.Name())
 		if e.IsDir() {
-			if !s.walk(ctx, name, yield) {
+			if before := name + "/"; before < after && !strings.HasPrefix(after, before) {
+				continue
+			}
+			if !s.walk(ctx, name, after, yield) {
 				return false
 			}
 			continue
 		}
-		if !e.Type().IsRegular() {
+		if !e.Type().IsRegular() || name <= after {
 			continue
 		}
 		st, err := e.Info()

@@ -71,17 +71,29 @@ func (t *tx) event(ctx context.Context, id string, e dossier.Event) (news bool, 
 
 // Events lists what happened to a document after its verdict, the oldest first.
 func (l *Ledger) Events(ctx context.Context, id string) ([]dossier.Event, error) {
-	var out []dossier.Event
-	err := query(ctx, l.read, `SELECT type, at, by_whom, detail, role, tool, outcome, order_number, reason FROM event WHERE document = $1 ORDER BY at, type`, []any{id}, func(r *sql.Rows) error {
+	of, err := l.EventsOf(ctx, []string{id})
+	return of[id], err
+}
+
+// EventsOf lists what happened to documents after their verdicts, the oldest
+// first.
+func (l *Ledger) EventsOf(ctx context.Context, ids []string) (map[string][]dossier.Event, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	out := map[string][]dossier.Event{}
+	where, args := in("document", 1, ids)
+	err := query(ctx, l.read, `SELECT document, type, at, by_whom, detail, role, tool, outcome, order_number, reason FROM event WHERE `+where+` ORDER BY document, at, type`, args, func(r *sql.Rows) error {
+		var id string
 		var e dossier.Event
 		var at int64
-		err := r.Scan(&e.Type, &at, &e.Agent, &e.Detail, &e.Role, &e.Tool, &e.Outcome, &e.Order, &e.Reason)
+		err := r.Scan(&id, &e.Type, &at, &e.Agent, &e.Detail, &e.Role, &e.Tool, &e.Outcome, &e.Order, &e.Reason)
 		e.At = instant(at)
-		out = append(out, e)
+		out[id] = append(out[id], e)
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("events of a document: %w", err)
+		return nil, fmt.Errorf("events of documents: %w", err)
 	}
 	return out, nil
 }

@@ -36,11 +36,24 @@ func (l *Ledger) keepVigil(ctx context.Context) (vigil, error) {
 	if l.pool != nil {
 		return newSessionVigil(ctx, l.pool, id)
 	}
-	var file string
-	if err := l.write.QueryRowContext(ctx, `SELECT file FROM pragma_database_list WHERE name = 'main'`).Scan(&file); err != nil {
-		return nil, fmt.Errorf("find the ledger's file: %w", err)
+	file, err := l.file(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return newFileVigil(file+"-workers", id)
+	return newFileVigil(file+workersDir, id)
+}
+
+// workersDir, behind the name of SQLite's file, is where living processes hold
+// their locks.
+const workersDir = "-workers"
+
+// file is where SQLite keeps the ledger.
+func (l *Ledger) file(ctx context.Context) (string, error) {
+	var file string
+	if err := l.read.QueryRowContext(ctx, `SELECT file FROM pragma_database_list WHERE name = 'main'`).Scan(&file); err != nil {
+		return "", fmt.Errorf("find the ledger's file: %w", err)
+	}
+	return file, nil
 }
 
 // reclaim puts the jobs of dead workers back into the queue. A job that ran

@@ -217,6 +217,11 @@ func (s *Store) info(key storage.Key, oi minio.ObjectInfo) storage.Info {
 
 // List implements storage.Store.
 func (s *Store) List(ctx context.Context, prefix storage.Key) iter.Seq2[storage.Info, error] {
+	return s.ListAfter(ctx, prefix, "")
+}
+
+// ListAfter lists what comes behind the key behind; see storage.ListAfter.
+func (s *Store) ListAfter(ctx context.Context, prefix, behind storage.Key) iter.Seq2[storage.Info, error] {
 	return func(yield func(storage.Info, error) bool) {
 		if dir := strings.TrimSuffix(string(prefix), "/"); prefix != "" && (dir == string(prefix) || storage.Key(dir).Valid() != nil) {
 			yield(storage.Info{}, fmt.Errorf("storage: bad prefix: it is neither empty nor a key followed by a slash"))
@@ -225,6 +230,9 @@ func (s *Store) List(ctx context.Context, prefix storage.Key) iter.Seq2[storage.
 		// A listing that breaks off goes on behind the last key it yielded; as
 		// long as it gets on, it may break as often as it likes.
 		after, stopped := "", false
+		if behind != "" {
+			after = s.opt.Prefix + string(behind)
+		}
 		for {
 			before := after
 			err := s.retry(ctx, "s3:ListBucket", func(ctx context.Context, beat func()) error {

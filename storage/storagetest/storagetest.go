@@ -674,6 +674,24 @@ func testList(t *testing.T, s storage.Store) {
 		if got := keys(t, s, prefix); !slices.Equal(got, want) {
 			t.Errorf("List(%q) = %q, want %q", prefix, got, want)
 		}
+		for _, after := range append([]storage.Key{"a.", "a/b/", "z"}, all...) {
+			i, _ := slices.BinarySearchFunc(want, after, func(k, after storage.Key) int {
+				if k <= after {
+					return -1
+				}
+				return 1
+			})
+			var got []storage.Key
+			for info, err := range storage.ListAfter(t.Context(), s, prefix, after) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, info.Key)
+			}
+			if !slices.Equal(got, want[i:]) {
+				t.Errorf("ListAfter(%q, %q) = %q, want %q", prefix, after, got, want[i:])
+			}
+		}
 	}
 	n := 0
 	for range s.List(t.Context(), "") {
