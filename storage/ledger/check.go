@@ -69,7 +69,7 @@ func (l *Ledger) SaveCheck(ctx context.Context, c dossier.Check, found []dossier
 		for i, d := range found {
 			rows[i] = []any{c.ID, c.Differences - int64(len(found)) + int64(i) + 1, string(d.Kind), d.Document, d.Key, d.Detail}
 		}
-		_, err = t.bulk(ctx, `INSERT INTO difference (verification, n, kind, document, object, detail) VALUES`, ``, rows)
+		_, err = t.bulk(ctx, `INSERT INTO difference (verification, n, kind, document, object, detail)`, ``, rows)
 		return err
 	})
 	if err != nil {
