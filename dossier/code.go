@@ -3,6 +3,7 @@ package dossier
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -28,6 +29,7 @@ var (
 	unitCode      = regexp.MustCompile(`^[A-Z0-9]+(\.[A-Z0-9]+)*$`)
 	dossierCode   = regexp.MustCompile(`^([A-Z0-9]+(?:\.[A-Z0-9]+)*)-([0-9]{6})-([0-9]{4,12})$`)
 	procedureCode = regexp.MustCompile(`^[0-9]\.[0-9]{6}(\.[A-Z0-9]+)*$`)
+	codeInText    = regexp.MustCompile(`[A-Z0-9]+(?:\.[A-Z0-9]+)*-[0-9]{6}-[0-9]{4,12}`)
 	paperCode     = regexp.MustCompile(`^[\p{L}\p{N}._/-]+$`)
 )
 
@@ -53,6 +55,19 @@ func ParseCode(s string) (Code, error) {
 		return "", fmt.Errorf("not a dossier code: %s is no day (YYMMDD)", m[2])
 	}
 	return Code(c), nil
+}
+
+// FindCodes finds the dossier codes in what a QR code or a barcode says: the bare
+// code, a look-up address, or fields with the code among them. Each once, in
+// their order.
+func FindCodes(text string) []Code {
+	var out []Code
+	for _, m := range codeInText.FindAllString(strings.ToUpper(text), -1) {
+		if c, err := ParseCode(m); err == nil && !slices.Contains(out, c) {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // Units returns the unit codes the dossier code may mean, the likeliest first:

@@ -52,7 +52,7 @@ func TestPagesForEverybody(t *testing.T) {
 	b.signIn("lan")
 	pages := []string{"/?period=2024", "/?period=2024&unit=H51.10&lang=en", "/?period=2019&lang=vi", "/list?period=2024&indicator=4.2&side=missing",
 		"/list?period=2019&indicator=4.2", "/dossiers/" + code("H51.10", 1), "/documents/" + signed.ID, "/documents/" + blank.ID,
-		"/station", "/station?code=" + code("H51.10", 1), "/inbox", "/operations", "/password", "/nothing"}
+		"/station", "/station?code=" + code("H51.10", 1), "/dossiers/" + code("H51.10", 1) + "/receipt", "/inbox", "/operations", "/password", "/nothing"}
 	for _, p := range pages {
 		look(p, "light")
 	}
@@ -72,13 +72,16 @@ func TestPagesForEverybody(t *testing.T) {
 	// What a page weighs, with its style and script, on the wire of an old line.
 	person := h.browser()
 	h.post(person, "/login", signInForm(password))
-	shared := len(h.get("/static/style.css", "").body) + len(h.get("/static/station.js", "").body)
+	shared := 0
+	for _, name := range []string{"style.css", "mark.svg", "upload.js", "station.js", "qr.js"} {
+		shared += len(h.get("/static/"+name, "").body)
+	}
 	for _, p := range pages {
 		r := h.visit(person, p)
 		if r.StatusCode != http.StatusOK && p != "/nothing" {
 			t.Errorf("%s: %d", p, r.StatusCode)
 		}
-		if n := len(r.body) + shared; n > 150<<10 {
+		if n := len(r.body) + shared; n > 150<<10 || shared < 50<<10 {
 			t.Errorf("%s weighs %d bytes", p, n)
 		}
 		// Useful without JavaScript: what a page shows is in it.

@@ -26,16 +26,18 @@ import (
 // browser is a real Chromium on a house; whatever its console complains of fails
 // the test.
 type browser struct {
-	t   *testing.T
-	h   *house
-	ctx context.Context
+	t    *testing.T
+	h    *house
+	base string // where the pages are: the house, or the line to it
+	ctx  context.Context
+	kill func() // ends the browser as a power cut does
 
 	mu         sync.Mutex
 	complaints []string
 	expected   []string // parts of complaints that the test provokes
 }
 
-func newBrowser(t *testing.T, h *house) *browser {
+func newBrowser(t *testing.T, h *house, more ...chromedp.ExecAllocatorOption) *browser {
 	t.Helper()
 	exe := testneed.Tool(t, "chromium", "apt-get install chromium")
 	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(exe), chromedp.UserDataDir(t.TempDir()),
@@ -43,13 +45,14 @@ func newBrowser(t *testing.T, h *house) *browser {
 	if os.Geteuid() == 0 {
 		opts = append(opts, chromedp.NoSandbox)
 	}
-	ctx, cancel := chromedp.NewExecAllocator(context.Background(), opts...)
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), append(opts, more...)...)
+	kill := cancel
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
 	ctx, cancel = context.WithTimeout(ctx, 3*time.Minute)
 	t.Cleanup(cancel)
-	b := &browser{t: t, h: h, ctx: ctx}
+	b := &browser{t: t, h: h, base: h.URL, ctx: ctx, kill: kill}
 	if err := chromedp.Listen(ctx, func(ev any) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -115,7 +118,7 @@ func (b *browser) until(condition string) {
 	}
 }
 
-func (b *browser) open(path string) { b.t.Helper(); b.run(chromedp.Navigate(b.h.URL + path)) }
+func (b *browser) open(path string) { b.t.Helper(); b.run(chromedp.Navigate(b.base + path)) }
 
 // has waits for a text on the page.
 func (b *browser) has(text string) {

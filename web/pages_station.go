@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"sohoa/dossier"
@@ -11,23 +12,66 @@ import (
 
 func (s *server) routeStation() {
 	s.route("GET /station", maySend, s.stationPage)
+	s.route("GET /dossiers/{code}/receipt", mayLook, s.receiptPage)
 }
 
 type stationZone struct {
 	Kind      dossier.Kind
 	Title     string
-	Documents []paperView
+	Documents []stationPaper
+}
+
+// stationPaper is a paper with the pages to look at: those that something was
+// found on, else the first.
+type stationPaper struct {
+	paperView
+	Look []pageOf
+}
+
+type pageOf struct {
+	ID   string
+	Page int
+}
+
+// here reports whether a paper is one of its dossier's: received or stored, and
+// not replaced, revoked or deleted since.
+func here(st dossier.Standing) bool {
+	return st.ReplacedBy == "" && !st.Revoked && !st.Deleted && st.State != dossier.Refused
+}
+
+// maxLook is how many pages of a paper the station shows.
+const maxLook = 3
+
+func pagesToLookAt(st dossier.Standing) []pageOf {
+	if st.Record == nil {
+		return nil
+	}
+	var out []pageOf
+	for _, f := range st.Record.Verdict.Findings {
+		at := pageOf{st.Intake.ID, f.Page}
+		if f.Page > 0 && len(out) < maxLook && !slices.Contains(out, at) {
+			out = append(out, at)
+		}
+	}
+	if len(out) == 0 {
+		out = append(out, pageOf{st.Intake.ID, 1})
+	}
+	return out
 }
 
 type stationBody struct {
 	UnitName, Code, Problem, Subtitle, Lacks string
+	Who                                      string // whose unsent files the browser may go on with
 	Open, Known                              bool
 	Zones                                    []stationZone
 	Words                                    map[string]string
 }
 
 // stationWords are what the station's script says.
-var stationWords = []string{"digest", "sending", "checking", "pages", "again", "lost", "busy", "rescan", "kept", "see", "reuse", "reused", "none", "signed", "valid-to", "digitised"}
+var stationWords = []string{"digest", "sending", "waiting", "goes-on", "checking", "pages", "page", "again", "lost", "busy", "rescan", "kept", "see", "reuse", "reused", "none",
+	"signed", "valid-to", "digitised", "camera-code", "no-code", "photo", "photos", "sign-in"}
+
+var stationScripts = []string{"upload.js", "station.js"}
 
 func (s *server) stationPage(w http.ResponseWriter, r *http.Request) error {
 	ctx, l := r.Context(), lang(r)
@@ -35,7 +79,10 @@ func (s *server) stationPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	b := stationBody{Code: strings.ToUpper(strings.TrimSpace(r.URL.Query().Get("code"))), Words: map[string]string{}}
+	b := stationBody{Code: strings.ToUpper(strings.TrimSpace(r.URL.Query().Get("code"))), Words: map[string]string{}, Who: actorOf(ctx).ID}
+	if found := dossier.FindCodes(b.Code); len(found) == 1 {
+		b.Code = string(found[0]) // the reader read an address, or fields
+	}
 	b.UnitName = tree.by[actorOf(ctx).Unit].Name
 	for _, k := range stationWords {
 		b.Words[k] = say(l, "station-"+k)
@@ -44,7 +91,7 @@ func (s *server) stationPage(w http.ResponseWriter, r *http.Request) error {
 		b.Words["flag "+string(f)] = f.Text().In(l)
 	}
 	if b.Code == "" {
-		return s.render(w, r, http.StatusOK, "station", say(l, "station"), b, "station.js")
+		return s.render(w, r, http.StatusOK, "station", say(l, "station"), b, stationScripts...)
 	}
 	if len(b.Code) > 100 {
 		b.Code = ""
@@ -67,7 +114,7 @@ func (s *server) stationPage(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		b.Problem = dossier.Text{VI: p.MessageVI, EN: p.MessageEN}.In(l)
-		return s.render(w, r, p.Status, "station", say(l, "station"), b, "station.js")
+		return s.render(w, r, p.Status, "station", say(l, "station"), b, stationScripts...)
 	}
 	b.Open, b.Known, b.Code = true, known, string(d.Code)
 	if b.Subtitle, err = s.subtitle(ctx, d, known, l); err != nil {
@@ -79,8 +126,8 @@ func (s *server) stationPage(w http.ResponseWriter, r *http.Request) error {
 	for _, k := range []dossier.Kind{dossier.Component, dossier.ResultKind} {
 		z := stationZone{Kind: k, Title: say(l, "zone-"+string(k))}
 		for _, st := range docs {
-			if st.Intake.Slip.Kind == k && st.ReplacedBy == "" && !st.Revoked && !st.Deleted && st.State != dossier.Refused {
-				v := paperOf(st, l)
+			if st.Intake.Slip.Kind == k && here(st) {
+				v := stationPaper{paperOf(st, l), pagesToLookAt(st)}
 				if v.Pages != "" {
 					v.Pages += " " + say(l, "station-pages")
 				}
@@ -89,7 +136,7 @@ func (s *server) stationPage(w http.ResponseWriter, r *http.Request) error {
 		}
 		b.Zones = append(b.Zones, z)
 	}
-	return s.render(w, r, http.StatusOK, "station", b.Code, b, "station.js")
+	return s.render(w, r, http.StatusOK, "station", b.Code, b, stationScripts...)
 }
 
 // lacks says what scanning can still add to a dossier.

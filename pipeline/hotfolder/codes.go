@@ -9,8 +9,6 @@ import (
 	"image"
 	"image/png"
 	"math"
-	"regexp"
-	"strings"
 
 	"github.com/makiuchi-d/gozxing"
 	multi "github.com/makiuchi-d/gozxing/multi/qrcode"
@@ -21,10 +19,6 @@ import (
 	"sohoa/dossier"
 )
 
-// codeInText finds dossier codes in what a QR code says: the bare code, a look-up
-// address, or fields with the code among them.
-var codeInText = regexp.MustCompile(`(?i)[A-Z0-9]+(?:\.[A-Z0-9]+)*-[0-9]{6}-[0-9]{4,12}`)
-
 // ReadCode reads the dossier code off the picture of a page: from a QR code
 // (TCVN 7322) or a Code 128 barcode, at any of the four ways up and tilted as
 // paper in a feeder is. A page that shows two different dossiers' codes answers
@@ -34,10 +28,8 @@ func ReadCode(page image.Image) (dossier.Code, bool) {
 	found := map[dossier.Code]bool{}
 	note := func(texts []string) {
 		for _, t := range texts {
-			for _, m := range codeInText.FindAllString(strings.ToUpper(t), -1) {
-				if c, err := dossier.ParseCode(m); err == nil {
-					found[c] = true
-				}
+			for _, c := range dossier.FindCodes(t) {
+				found[c] = true
 			}
 		}
 	}
