@@ -23,6 +23,7 @@ const (
 	ActReplay   Action = "replay"  // put a failed document back into the queue
 	ActDelete   Action = "delete"  // by order
 	ActImport   Action = "import"  // a file of the register
+	ActClose    Action = "close"   // a period
 	ActDiscard  Action = "discard" // a scan of the tray
 
 	ActAccountMake     Action = "account-make"
@@ -50,7 +51,7 @@ func (a Action) OfPeople() bool {
 
 // Actions lists every action.
 func Actions() []Action {
-	out := []Action{ActSignIn, ActSignOut, ActPassword, ActSee, ActFetch, ActSend, ActReplace, ActReuse, ActAsk, ActList, ActExport, ActReplay, ActDelete, ActImport, ActDiscard,
+	out := []Action{ActSignIn, ActSignOut, ActPassword, ActSee, ActFetch, ActSend, ActReplace, ActReuse, ActAsk, ActList, ActExport, ActReplay, ActDelete, ActImport, ActClose, ActDiscard,
 		ActAccountMake, ActAccountChange, ActAccountPassword, ActAccountLock, ActAccountUnlock, ActTokenMake, ActTokenRevoke, ActRevoke, ActReverdict, ActHold}
 	for _, r := range Roles() {
 		out = append(out, ActGrant(r))

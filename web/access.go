@@ -44,11 +44,13 @@ var (
 		dossier.Manager: ReachSubtree, dossier.Officer: ReachSubtree, dossier.Admin: ReachSubtree, dossier.System: ReachSubtree}}
 	anyRole = Access{Roles: map[dossier.Role]Reach{dossier.Clerk: ReachAny, dossier.Operator: ReachAny,
 		dossier.Manager: ReachAny, dossier.Officer: ReachAny, dossier.Admin: ReachAny, dossier.System: ReachAny}}
-	mayReuse  = Access{Roles: map[dossier.Role]Reach{dossier.Clerk: ReachAny, dossier.Operator: ReachAny}}
-	mayFeed   = Access{Roles: map[dossier.Role]Reach{dossier.System: ReachAny}}
-	mayAudit  = Access{Roles: map[dossier.Role]Reach{dossier.Officer: ReachSubtree}}
-	mayManage = Access{Roles: map[dossier.Role]Reach{dossier.Admin: ReachSubtree}}
-	mayWatch  = Access{Roles: map[dossier.Role]Reach{dossier.Admin: ReachAny, dossier.System: ReachAny}}
+	mayReuse    = Access{Roles: map[dossier.Role]Reach{dossier.Clerk: ReachAny, dossier.Operator: ReachAny}}
+	mayFeed     = Access{Roles: map[dossier.Role]Reach{dossier.System: ReachAny}}
+	mayAudit    = Access{Roles: map[dossier.Role]Reach{dossier.Officer: ReachSubtree}}
+	mayOrder    = Access{Roles: map[dossier.Role]Reach{dossier.Officer: ReachSubtree}}
+	mayClosings = Access{Roles: map[dossier.Role]Reach{dossier.Manager: ReachSubtree, dossier.Officer: ReachSubtree}}
+	mayManage   = Access{Roles: map[dossier.Role]Reach{dossier.Admin: ReachSubtree}}
+	mayWatch    = Access{Roles: map[dossier.Role]Reach{dossier.Admin: ReachAny, dossier.System: ReachAny}}
 )
 
 // Route is one entry of the table of routes.

@@ -200,7 +200,21 @@ func TestAccessMatrix(t *testing.T) {
 		"GET /password":   get("/password"),
 		"POST /password":  post("/password", nothing),
 		"POST /logout":    post("/logout", nothing),
-		"GET /people":     get("/people?unit={unit}"),
+		"POST /api/v1/documents/{id}/deletion": func(u dossier.UnitCode) *http.Request {
+			return h.request("POST", "/api/v1/documents/"+documents[u]+"/deletion", "", strings.NewReader(`{"order":"1/QĐ","reason":"x"}`), "Content-Type", "application/json")
+		},
+		"POST /api/v1/closings": func(u dossier.UnitCode) *http.Request {
+			return h.request("POST", "/api/v1/closings", "", strings.NewReader(`{"period":"2023-01","unit":"`+string(u)+`"}`), "Content-Type", "application/json")
+		},
+		"GET /api/v1/closings": get("/api/v1/closings"),
+		"POST /documents/{id}/delete": post("/documents/{id}/delete", func(dossier.UnitCode) url.Values {
+			return url.Values{"order": {"1/QĐ"}, "reason": {"x"}}
+		}),
+		"GET /closings": get("/closings"),
+		"POST /closings": post("/closings", func(u dossier.UnitCode) url.Values {
+			return url.Values{"period": {"2023-01"}, "unit": {string(u)}}
+		}),
+		"GET /people": get("/people?unit={unit}"),
 		"POST /people": post("/people", func(u dossier.UnitCode) url.Values {
 			return url.Values{"login": {"new." + string(u)}, "role": {"clerk"}, "unit": {string(u)}}
 		}),
@@ -219,7 +233,7 @@ func TestAccessMatrix(t *testing.T) {
 	}
 	// Routes whose subject is the actor, not the asked unit: their own scope is
 	// tested elsewhere, here only who may enter.
-	aboutNobody := []string{"GET /inbox", "GET /audit", "GET /api/v1/tray"}
+	aboutNobody := []string{"GET /inbox", "GET /audit", "GET /api/v1/tray", "GET /closings", "GET /api/v1/closings"}
 	// Routes for people only.
 	people := []string{"GET /password", "POST /password", "POST /logout"}
 

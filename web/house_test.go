@@ -62,6 +62,36 @@ func (b inbox) Faulted(ctx context.Context, units []dossier.UnitCode, limit int)
 	return out, err
 }
 
+// closer closes as the program does, without keeping the dossiers.
+type closer struct{ h *house }
+
+func (c closer) ClosePeriod(ctx context.Context, period string, unit dossier.UnitCode, by string) (web.Closing, error) {
+	p, err := dossier.ParsePeriod(period)
+	if err != nil {
+		return web.Closing{}, err
+	}
+	at := time.Now()
+	snap, err := tally.Close(ctx, c.h.ledger, tally.Query{Period: p, Unit: unit}, tally.DefaultTargets(), at)
+	if err != nil {
+		return web.Closing{}, err
+	}
+	content, digest, err := snap.Encode()
+	if err != nil {
+		return web.Closing{}, err
+	}
+	id := fmt.Sprintf("%d", at.UnixNano())
+	return web.Closing{ID: id, Period: period, Unit: unit, At: at, By: by, SHA256: digest},
+		c.h.ledger.SaveClosing(ctx, ledger.Closing{ID: id, Period: period, Unit: unit, At: at, By: by, SHA256: digest, Content: content})
+}
+
+func (c closer) Closings(ctx context.Context, units []dossier.UnitCode) (out []web.Closing, err error) {
+	list, err := c.h.ledger.ClosingsOf(ctx, units)
+	for _, k := range list {
+		out = append(out, web.Closing{ID: k.ID, Period: k.Period, Unit: k.Unit, At: k.At, By: k.By, SHA256: k.SHA256})
+	}
+	return out, err
+}
+
 // units are the tree of the tests: a district with two communes and one that was
 // merged into the first, its sister with one, and another province.
 var units = []dossier.Unit{
@@ -147,7 +177,7 @@ func newHouse(t *testing.T, s setup) *house {
 
 	h.register()
 	o := web.Options{Pipeline: h.pipeline, Uploads: h.pipeline, Register: h.ledger, Source: h.ledger, Tokens: h.ledger, Lister: lister{h.ledger}, Owners: h.ledger, Auditor: h.ledger,
-		Accounts: h.ledger, People: h.ledger, SessionStore: h.ledger.Sessions(), Inbox: inbox{h.ledger}, Ready: h.ledger.Ready, Log: log, Version: "test",
+		Accounts: h.ledger, People: h.ledger, Deleter: h.pipeline, Closer: closer{h}, SessionStore: h.ledger.Sessions(), Inbox: inbox{h.ledger}, Ready: h.ledger.Ready, Log: log, Version: "test",
 		MaxBody:     8 << 20,
 		Unavailable: func(err error) bool { return errors.Is(err, storage.ErrUnavailable) },
 		Operations: func(ctx context.Context) (web.Operations, error) {

@@ -92,6 +92,7 @@ func navigation(a dossier.Role) []navItem {
 	add("/station", "nav-station", maySend)
 	add("/", "nav-figures", mayFigures)
 	add("/inbox", "nav-inbox", mayLook)
+	add("/closings", "nav-closings", mayClosings)
 	add("/people", "nav-people", mayManage)
 	add("/tokens", "nav-tokens", mayManage)
 	add("/audit", "nav-audit", mayAudit)

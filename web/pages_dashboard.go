@@ -386,11 +386,19 @@ func periodOptions(in FiguresInput, years []int, l string) []option {
 	if !slices.Contains(years, year) {
 		add(strconv.Itoa(year), fmt.Sprintf(say(l, "year"), year))
 	}
+	for _, o := range partsOf(year, l) {
+		add(o.Value, o.Text)
+	}
+	return out
+}
+
+// partsOf are the quarters and months of a year.
+func partsOf(year int, l string) (out []option) {
 	for n := 1; n <= 4; n++ {
-		add(fmt.Sprintf("%d-Q%d", year, n), fmt.Sprintf(say(l, "quarter"), n, year))
+		out = append(out, option{Value: fmt.Sprintf("%d-Q%d", year, n), Text: fmt.Sprintf(say(l, "quarter"), n, year)})
 	}
 	for n := 1; n <= 12; n++ {
-		add(fmt.Sprintf("%d-%02d", year, n), fmt.Sprintf(say(l, "month"), n, year))
+		out = append(out, option{Value: fmt.Sprintf("%d-%02d", year, n), Text: fmt.Sprintf(say(l, "month"), n, year)})
 	}
 	return out
 }

@@ -279,6 +279,7 @@ type eventView struct{ At, Type, Detail string }
 type documentPageBody struct {
 	ID, Name, Kind, State, Sign, Class, Message, ReplacedBy, Original, Archive string
 	Dossier                                                                    dossier.Code
+	MayDelete                                                                  bool
 	Findings                                                                   []string
 	Pages                                                                      []int
 	Facts                                                                      []fact
@@ -358,6 +359,7 @@ func (s *server) documentPage(w http.ResponseWriter, r *http.Request) error {
 		b.Events = lifeOf(st.Tombstone.Events, l)
 	}
 	b.Facts = facts(l, kv...)
+	b.MayDelete = s.Deleter != nil && mayOrder.Roles[actorOf(ctx).Role] != ReachNone && st.Tombstone == nil && (st.Record != nil || st.Refusal != nil)
 	return s.render(w, r, http.StatusOK, "document", b.Name, b)
 }
 

@@ -73,15 +73,24 @@ func rejected(reason dossier.Reason, message dossier.Text, id string) *Problem {
 // is ours: 500, the cause in the log and nowhere else.
 func (s *server) problemOf(err error) *Problem {
 	var (
-		p   *Problem
-		rej *dossier.Rejection
-		row *dossier.RowError
+		p      *Problem
+		rej    *dossier.Rejection
+		locked *pipeline.LockedError
+		row    *dossier.RowError
 	)
 	switch {
 	case errors.As(err, &p):
 		return p
 	case errors.As(err, &rej):
 		return rejected(rej.Reason, rej.Text(), "")
+	case errors.As(err, &locked):
+		p = problem("locked", err)
+		p.MessageVI, p.MessageEN = locked.Text().VI, locked.Text().EN
+		return p
+	case errors.Is(err, dossier.ErrOrder):
+		return problem("bad-order", nil)
+	case errors.Is(err, dossier.ErrUndecided):
+		return problem("undecided", nil)
 	case errors.As(err, &row):
 		p = problem("bad-file", err)
 		p.MessageVI, p.MessageEN = row.Reason.VI, row.Reason.EN

@@ -88,6 +88,7 @@ func newServer(o Options) *server {
 	s.routeFigures()
 	s.routeRegister()
 	s.routeReuse()
+	s.routeOfficer()
 	s.routeTray()
 	if err := s.routePages(); err != nil {
 		panic(err) // what is embedded does not parse: no test has passed

@@ -41,7 +41,7 @@ that period show what has changed since, and because of which dossiers.`,
 				return err
 			}
 			defer h.Close()
-			c, err := h.closePeriod(cmd.Context(), args[0], q)
+			c, err := h.closePeriod(cmd.Context(), args[0], q, "cli")
 			if errors.Is(err, dossier.ErrUnknownUnit) || errors.Is(err, tally.ErrQuery) {
 				return usage("%w", err)
 			}
@@ -56,7 +56,7 @@ that period show what has changed since, and because of which dossiers.`,
 	return cmd
 }
 
-func (h *house) closePeriod(ctx context.Context, period string, q tally.Query) (ledger.Closing, error) {
+func (h *house) closePeriod(ctx context.Context, period string, q tally.Query, by string) (ledger.Closing, error) {
 	targets, err := h.targets(ctx)
 	if err != nil {
 		return ledger.Closing{}, err
@@ -84,7 +84,7 @@ func (h *house) closePeriod(ctx context.Context, period string, q tally.Query) (
 	if err != nil {
 		return ledger.Closing{}, err
 	}
-	c := ledger.Closing{ID: id.String(), Period: period, Unit: q.Unit, At: at, By: "cli", SHA256: digest, Content: content}
+	c := ledger.Closing{ID: id.String(), Period: period, Unit: q.Unit, At: at, By: by, SHA256: digest, Content: content}
 	// The archive first: the ledger can be rebuilt from it, not the other way.
 	if err := h.pipeline.KeepClosing(ctx, period, c.ID, c.Unit, c.By, content, digest); err != nil {
 		return c, err

@@ -19,7 +19,7 @@ func (a *app) webOptions(h *house, tray *trays) web.Options {
 	return web.Options{
 		Pipeline: h.pipeline, Uploads: h.pipeline, Register: h.ledger, Source: h.ledger, Tokens: h.ledger,
 		Importer: h, Lister: lister{h.ledger}, Targets: h.targets, Imported: h.ledger.Indicators,
-		Accounts: h.ledger, SessionStore: h.ledger.Sessions(), SignOn: a.signOn, People: h.ledger,
+		Accounts: h.ledger, SessionStore: h.ledger.Sessions(), SignOn: a.signOn, People: h.ledger, Deleter: h.pipeline, Closer: closer{h},
 		Pictures: h, Inbox: inbox{h.ledger}, Owners: h.ledger, Auditor: h.ledger, Tray: tray.web(),
 		Life:          h.ledger.Events,
 		SecureCookies: a.secureCookies, BehindProxy: a.behindProxy, Registry: h.metrics,
@@ -73,6 +73,31 @@ func (l lister) List(ctx context.Context, q web.ListQuery) (web.ListPage, error)
 		err = web.ErrCursor
 	}
 	return web.ListPage{Items: page.Items, Next: string(page.Next)}, err
+}
+
+// closer closes periods and lists the closed ones.
+type closer struct{ h *house }
+
+func (c closer) ClosePeriod(ctx context.Context, period string, unit dossier.UnitCode, by string) (web.Closing, error) {
+	p, err := dossier.ParsePeriod(period)
+	if err != nil {
+		return web.Closing{}, err
+	}
+	kept, err := c.h.closePeriod(ctx, period, tally.Query{Period: p, Unit: unit}, by)
+	return closingOf(kept), err
+}
+
+func (c closer) Closings(ctx context.Context, units []dossier.UnitCode) ([]web.Closing, error) {
+	list, err := c.h.ledger.ClosingsOf(ctx, units)
+	out := make([]web.Closing, 0, len(list))
+	for _, k := range list {
+		out = append(out, closingOf(k))
+	}
+	return out, err
+}
+
+func closingOf(c ledger.Closing) web.Closing {
+	return web.Closing{ID: c.ID, Period: c.Period, Unit: c.Unit, At: c.At, By: c.By, SHA256: c.SHA256}
 }
 
 type inbox struct{ l *ledger.Ledger }

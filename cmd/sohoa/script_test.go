@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -51,6 +52,7 @@ func TestScripts(t *testing.T) {
 
 			"collector": collector,
 			"spans":     spans,
+			"ask":       ask,
 		},
 	})
 }
@@ -102,6 +104,29 @@ func ready(ts *testscript.TestScript, neg bool, args []string) {
 		time.Sleep(50 * time.Millisecond)
 	}
 	ts.Fatalf("the server at %s did not become ready", args[0])
+}
+
+// ask STATUS TOKENFILE METHOD URL [JSON] asks a server, wants that status, and
+// puts the answer into the file answer.
+func ask(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 4 || len(args) > 5 {
+		ts.Fatalf("usage: ask STATUS TOKENFILE METHOD URL [JSON]")
+	}
+	req, err := http.NewRequest(args[2], args[3], strings.NewReader(strings.Join(args[4:], "")))
+	ts.Check(err)
+	if len(args) == 5 {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(ts.ReadFile(args[1])))
+	resp, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	if got := strconv.Itoa(resp.StatusCode); got != args[0] {
+		ts.Fatalf("status %s, want %s: %s", got, args[0], b)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("answer"), b, 0o600))
 }
 
 // flip DIR NAME flips one bit of the first file of that name below DIR.

@@ -313,6 +313,29 @@ func (l *Ledger) SaveClosing(ctx context.Context, c Closing) error {
 	return nil
 }
 
+// ClosingsOf lists the closings of the units, the latest first, without their
+// contents; of every unit's as one where the empty unit is among them.
+func (l *Ledger) ClosingsOf(ctx context.Context, units []dossier.UnitCode) ([]Closing, error) {
+	if len(units) == 0 {
+		return nil, nil
+	}
+	within, args := in("unit", 1, units)
+	var out []Closing
+	err := query(ctx, l.read, `SELECT id, period, unit, closed_at, closed_by, sha256 FROM closing WHERE `+within+` ORDER BY closed_at DESC, id DESC`, args,
+		func(r *sql.Rows) error {
+			var c Closing
+			var at int64
+			err := r.Scan(&c.ID, &c.Period, &c.Unit, &at, &c.By, &c.SHA256)
+			c.At = instant(at)
+			out = append(out, c)
+			return err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("closings: %w", err)
+	}
+	return out, nil
+}
+
 // Closings lists the closings of a period, or all where it is empty, the oldest
 // first.
 func (l *Ledger) Closings(ctx context.Context, period string) ([]Closing, error) {

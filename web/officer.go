@@ -1,0 +1,272 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"sohoa/dossier"
+	"sohoa/tally"
+)
+
+// Deleter deletes a document by order; deleting again finishes what was broken
+// off and answers the tombstone that stands.
+type Deleter interface {
+	Delete(ctx context.Context, id string, o dossier.Order) (dossier.Tombstone, error)
+}
+
+// Closing is a closed period: its figures as they were reported, kept under
+// their digest.
+type Closing struct {
+	ID     string           `json:"id"`
+	Period string           `json:"period" example:"2024-08"`
+	Unit   dossier.UnitCode `json:"unit,omitempty" doc:"with those below it; absent: every unit"`
+	At     time.Time        `json:"at"`
+	By     string           `json:"by" doc:"account or token"`
+	SHA256 dossier.Digest   `json:"sha256"`
+}
+
+// Closer keeps the figures of periods as they were reported.
+type Closer interface {
+	// ClosePeriod answers tally.ErrQuery for a period that cannot be closed.
+	ClosePeriod(ctx context.Context, period string, unit dossier.UnitCode, by string) (Closing, error)
+	// Closings are those of the units, the latest first; of every unit's as one
+	// where the empty unit is among them.
+	Closings(ctx context.Context, units []dossier.UnitCode) ([]Closing, error)
+}
+
+func (s *server) routeOfficer() {
+	operation(s, mayOrder, huma.Operation{OperationID: "deleteDocument", Method: "POST", Path: "/api/v1/documents/{id}/deletion",
+		Summary: "Delete a document by order", Tags: []string{"documents"}, Errors: []int{401, 403, 404, 409, 422, 503},
+		Description: "Its bytes go, a tombstone stays; it counts no more. The same again finishes what was broken off. Order and reason are kept for good: no personal data."}, s.postDeletion)
+	operation(s, mayOrder, huma.Operation{OperationID: "closePeriod", Method: "POST", Path: "/api/v1/closings", DefaultStatus: 201,
+		Summary: "Keep the figures of a period as reported", Tags: []string{"figures"}, Errors: []int{400, 401, 403, 404, 503}}, s.postClosing)
+	operation(s, mayClosings, huma.Operation{OperationID: "listClosings", Method: "GET", Path: "/api/v1/closings",
+		Summary: "The closed periods", Tags: []string{"figures"}, Errors: []int{401, 403, 503}}, s.getClosings)
+	s.route("POST /documents/{id}/delete", mayOrder, s.deleteForm)
+	s.route("GET /closings", mayClosings, s.closingsPage)
+	s.route("POST /closings", mayOrder, s.closingForm)
+}
+
+// delete deletes a document by the order of the actor of ctx.
+func (s *server) delete(ctx context.Context, id, number, reason string) error {
+	if s.Deleter == nil {
+		return problem("not-wired", nil)
+	}
+	who := actorOf(ctx)
+	o, err := dossier.Order{By: who.ID, Role: who.Role, Number: number, Reason: reason}.Checked()
+	if err != nil {
+		return err
+	}
+	st, err := s.reach(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := s.audit(ctx, dossier.ActDelete, unitOf(st), id); err != nil {
+		return err
+	}
+	_, err = s.Deleter.Delete(ctx, id, o)
+	return err
+}
+
+type deletionInput struct {
+	ID   string `path:"id"`
+	Body struct {
+		Order  string `json:"order" doc:"number of the decision, judgment or minutes"`
+		Reason string `json:"reason"`
+	}
+}
+
+type deletionOutput struct{ Body Document }
+
+func (s *server) postDeletion(ctx context.Context, in *deletionInput) (*deletionOutput, error) {
+	if err := s.delete(ctx, in.ID, in.Body.Order, in.Body.Reason); err != nil {
+		return nil, err
+	}
+	st, err := s.Pipeline.Standing(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &deletionOutput{documentOf(st)}, nil
+}
+
+func (s *server) deleteForm(w http.ResponseWriter, r *http.Request) error {
+	if err := form(w, r); err != nil {
+		return err
+	}
+	id := r.PathValue("id")
+	if err := s.delete(r.Context(), id, r.PostFormValue("order"), r.PostFormValue("reason")); err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/documents/"+id, http.StatusSeeOther)
+	return nil
+}
+
+// closing closes a period of a unit in the name of the actor of ctx.
+func (s *server) closing(ctx context.Context, period, unit string) (Closing, error) {
+	var c Closing
+	if s.Closer == nil {
+		return c, problem("not-wired", nil)
+	}
+	p, err := dossier.ParsePeriod(period)
+	if err != nil {
+		return c, badValue("period")
+	}
+	u, err := dossier.ParseUnitCode(unit)
+	if err != nil {
+		return c, badValue("unit")
+	}
+	tree, err := s.trees.get(ctx)
+	if err != nil {
+		return c, err
+	}
+	if _, known := tree.by[u]; !known {
+		return c, dossier.ErrUnknownUnit
+	}
+	if err := within(ctx, u); err != nil {
+		return c, err
+	}
+	if s.Now().Before(p.To.Time()) {
+		return c, problem("not-over", nil)
+	}
+	if err := s.audit(ctx, dossier.ActClose, u, period); err != nil {
+		return c, err
+	}
+	if c, err = s.Closer.ClosePeriod(ctx, period, u, actorOf(ctx).ID); errors.Is(err, tally.ErrQuery) {
+		return c, problem("bad-value", err).withDetail("period or unit")
+	}
+	return c, err
+}
+
+type closingInput struct {
+	Body struct {
+		Period string `json:"period" example:"2024-08" doc:"2024, 2024-08 or 2024-Q3, and over"`
+		Unit   string `json:"unit" doc:"with those below it"`
+	}
+}
+
+type closingOutput struct{ Body Closing }
+
+func (s *server) postClosing(ctx context.Context, in *closingInput) (*closingOutput, error) {
+	c, err := s.closing(ctx, in.Body.Period, in.Body.Unit)
+	if err != nil {
+		return nil, err
+	}
+	return &closingOutput{c}, nil
+}
+
+// closings are those the actor of ctx may see: whoever reaches a root of the tree
+// sees those of every unit as one, too.
+func (s *server) closings(ctx context.Context) ([]Closing, error) {
+	if s.Closer == nil {
+		return nil, problem("not-wired", nil)
+	}
+	tree, err := s.trees.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	units := []dossier.UnitCode{}
+	for u := range actorOf(ctx).units {
+		units = append(units, u)
+		if tree.by[u].Parent == "" {
+			units = append(units, "")
+		}
+	}
+	slices.Sort(units)
+	return s.Closer.Closings(ctx, slices.Compact(units))
+}
+
+type closingsOutput struct {
+	Body struct {
+		Items []Closing `json:"items"`
+	}
+}
+
+func (s *server) getClosings(ctx context.Context, _ *struct{}) (*closingsOutput, error) {
+	list, err := s.closings(ctx)
+	out := &closingsOutput{}
+	out.Body.Items = append([]Closing{}, list...)
+	return out, err
+}
+
+type closingView struct{ Period, Unit, At, SHA256, Href string }
+
+func (s *server) closingsPage(w http.ResponseWriter, r *http.Request) error {
+	ctx, l := r.Context(), lang(r)
+	list, err := s.closings(ctx)
+	if err != nil {
+		return err
+	}
+	tree, err := s.trees.get(ctx)
+	if err != nil {
+		return err
+	}
+	years, err := s.dataYears(ctx)
+	if err != nil {
+		return err
+	}
+	var b struct {
+		MayClose bool
+		Unit     dossier.UnitCode
+		Periods  []option
+		Choices  []option
+		Closings []closingView
+	}
+	who := actorOf(ctx)
+	b.MayClose, b.Unit = mayOrder.Roles[who.Role] != ReachNone, who.Unit
+	for _, y := range years {
+		for _, o := range append([]option{{Value: strconv.Itoa(y), Text: fmt.Sprintf(say(l, "year"), y)}}, partsOf(y, l)...) {
+			if p, err := dossier.ParsePeriod(o.Value); err == nil && !s.Now().Before(p.To.Time()) {
+				b.Periods = append(b.Periods, o)
+			}
+		}
+	}
+	for _, u := range tree.units {
+		if who.allows(u.Code) {
+			b.Choices = append(b.Choices, option{Value: string(u.Code), Text: u.Name})
+		}
+	}
+	for _, c := range list {
+		v := closingView{Period: periodName(c.Period, l), Unit: cmpOr(tree.by[c.Unit].Name, cmpOr(string(c.Unit), say(l, "every-unit"))), At: clock(c.At), SHA256: string(c.SHA256)}
+		if c.Unit != "" {
+			v.Href = link("/", nil, "unit", string(c.Unit), "period", c.Period)
+		}
+		b.Closings = append(b.Closings, v)
+	}
+	return s.render(w, r, http.StatusOK, "closings", say(l, "closings"), b)
+}
+
+// periodName is what people call a period: "Tháng 8/2024".
+func periodName(period, l string) string {
+	p, err := dossier.ParsePeriod(period)
+	if err != nil {
+		return period
+	}
+	for _, o := range partsOf(p.From.Year(), l) {
+		if o.Value == period {
+			return o.Text
+		}
+	}
+	return fmt.Sprintf(say(l, "year"), p.From.Year())
+}
+
+func (s *server) closingForm(w http.ResponseWriter, r *http.Request) error {
+	if err := form(w, r); err != nil {
+		return err
+	}
+	deadlines(w, closeTime)
+	if _, err := s.closing(r.Context(), r.PostFormValue("period"), r.PostFormValue("unit")); err != nil {
+		return fmt.Errorf("close: %w", err)
+	}
+	http.Redirect(w, r, "/closings", http.StatusSeeOther)
+	return nil
+}
+
+// closeTime is how long closing a period may take: it reads every dossier of it.
+const closeTime = 10 * time.Minute
