@@ -91,6 +91,14 @@ func newRig(t *testing.T, o rigOptions) *rig {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.close)
+	t.Cleanup(func() {
+		if d, err := disk.Open(filepath.Join(r.dir, "archive")); err != nil {
+			t.Error(err)
+		} else {
+			wantValid(t, d)
+			d.Close()
+		}
+	})
 	if err := r.register(); err != nil {
 		t.Fatal(err)
 	}

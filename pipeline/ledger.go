@@ -9,10 +9,10 @@ import (
 // Ledger is what the pipeline asks of the ledger. Each call is one transaction
 // and can be repeated.
 type Ledger interface {
-	// ResolveUnit answers whose dossier this is: the register's unit where the
-	// dossier is known, else the first unit its code may mean that exists;
-	// dossier.ErrUnknownUnit where none does.
-	ResolveUnit(ctx context.Context, code dossier.Code) (dossier.UnitCode, error)
+	// Resolve answers whose dossier this is, and of which procedure where the
+	// register knows the dossier: the register's unit, else the first unit its code
+	// may mean that exists; dossier.ErrUnknownUnit where none does.
+	Resolve(ctx context.Context, code dossier.Code) (dossier.UnitCode, dossier.ProcedureCode, error)
 	// KnownUnit reports whether the register of units has the unit.
 	KnownUnit(ctx context.Context, unit dossier.UnitCode) (bool, error)
 	// Seen answers the first standing of the same bytes for the same dossier,

@@ -173,7 +173,11 @@ func (p *Pipeline) check(ctx context.Context, s dossier.Slip) (dossier.Slip, err
 		if s.Dossier, err = dossier.ParseCode(string(s.Dossier)); err != nil {
 			return s, dossier.Reject(dossier.WrongDossier, dossier.Text{}, err)
 		}
-		s.Unit, err = p.Ledger.ResolveUnit(ctx, s.Dossier)
+		unit, procedure, err := p.Ledger.Resolve(ctx, s.Dossier)
+		s.Unit = unit
+		if procedure != "" {
+			s.Procedure = string(procedure)
+		}
 		return s, err
 	case dossier.ResultInForce:
 		if s.Dossier != "" || s.Number == "" {

@@ -7,7 +7,7 @@ set -uo pipefail
 # Debian packages: a program, and the package that brings it.
 want=(
   qpdf:qpdf mutool:mupdf-tools pdfinfo:poppler-utils gs:ghostscript
-  chromium:chromium soffice:libreoffice-calc-nogui rclone:rclone
+  chromium:chromium soffice:libreoffice-calc-nogui rclone:rclone aws:awscli
   java:default-jre-headless mvn:maven ip:iproute2 npm:npm mkfs.ext4:e2fsprogs
 )
 packages=()

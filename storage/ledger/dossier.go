@@ -187,24 +187,31 @@ func knownUnits(ctx context.Context, q querier, units []dossier.UnitCode) (map[d
 // register knows the dossier, else the first unit its code may mean that is in
 // the register of units; dossier.ErrUnknownUnit where none is.
 func (l *Ledger) ResolveUnit(ctx context.Context, code dossier.Code) (dossier.UnitCode, error) {
+	unit, _, err := l.Resolve(ctx, code)
+	return unit, err
+}
+
+// Resolve answers whose dossier this is, as ResolveUnit does, and its procedure
+// where the register knows the dossier.
+func (l *Ledger) Resolve(ctx context.Context, code dossier.Code) (dossier.UnitCode, dossier.ProcedureCode, error) {
 	d, known, err := l.Dossier(ctx, code)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	if known {
-		return d.Unit, nil
+		return d.Unit, d.Procedure, nil
 	}
 	may := code.Units()
 	exist, err := knownUnits(ctx, l.read, may)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	for _, u := range may {
 		if exist[u] {
-			return u, nil
+			return u, "", nil
 		}
 	}
-	return "", dossier.ErrUnknownUnit
+	return "", "", dossier.ErrUnknownUnit
 }
 
 // resultKey names a result in force.

@@ -534,6 +534,80 @@ func TestReadByRclone(t *testing.T) {
 	}
 }
 
+// TestReadByAWS: so does Amazon's own client, the most used of all.
+func TestReadByAWS(t *testing.T) {
+	aws := testneed.Tool(t, "aws", "apt-get install awscli")
+	s := onServer(t, servers.MinIO, func(o *Options) { o.Prefix = "" })
+	body := storagetest.Random(1, 5000)
+	info := storage.Info{ContentType: "application/pdf", Meta: map[string]string{"document": "0192f3c4", "dossier": "H51.04-240830-0001", "name": "Giấy phép"}}
+	if err := s.Put(t.Context(), "hồ sơ/bản gốc.pdf", bytes.NewReader(body), info); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "out.pdf")
+	cmd := exec.Command(aws, "s3api", "get-object", "--endpoint-url", s.opt.Endpoint, "--bucket", s.opt.Bucket, "--key", "hồ sơ/bản gốc.pdf", "--output", "json", out)
+	cmd.Env = append(os.Environ(), "HOME="+t.TempDir(), "AWS_ACCESS_KEY_ID="+s.opt.AccessKey, "AWS_SECRET_ACCESS_KEY="+s.opt.SecretKey, "AWS_REGION=us-east-1",
+		"AWS_DEFAULT_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true", "LC_ALL=C.UTF-8", "NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1")
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("aws: %v\n%s", err, stderr.Bytes())
+	}
+	var said struct {
+		ContentType   string
+		ContentLength int64
+		Metadata      map[string]string
+	}
+	if err := json.Unmarshal(stdout.Bytes(), &said); err != nil {
+		t.Fatal(err)
+	}
+	if said.ContentType != "application/pdf" || said.ContentLength != 5000 || said.Metadata["sha256"] != storagetest.Digest(body) ||
+		said.Metadata["dossier"] != "H51.04-240830-0001" || said.Metadata["name"] != storage.EncodeMeta("Giấy phép") {
+		t.Errorf("aws says %+v", said)
+	}
+	if got, err := os.ReadFile(out); err != nil || !bytes.Equal(got, body) {
+		t.Errorf("aws reads %d bytes, %v", len(got), err)
+	}
+}
+
+// TestReadByMC: and MinIO's.
+func TestReadByMC(t *testing.T) {
+	mc := testneed.Tool(t, "mc", "run `make tools`, which runs scripts/test-servers.sh")
+	s := onServer(t, servers.MinIO, func(o *Options) { o.Prefix = "" })
+	body := storagetest.Random(1, 5000)
+	info := storage.Info{ContentType: "application/pdf", Meta: map[string]string{"document": "0192f3c4", "dossier": "H51.04-240830-0001", "name": "Giấy phép"}}
+	if err := s.Put(t.Context(), "hồ sơ/bản gốc.pdf", bytes.NewReader(body), info); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	host := strings.Replace(s.opt.Endpoint, "://", "://"+s.opt.AccessKey+":"+s.opt.SecretKey+"@", 1)
+	run := func(args ...string) []byte {
+		t.Helper()
+		cmd := exec.Command(mc, append([]string{"--config-dir", dir}, args...)...)
+		cmd.Env = append(os.Environ(), "MC_HOST_kho="+host, "NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1")
+		var out, errs bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &errs
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("mc %v: %v\n%s", args, err, errs.Bytes())
+		}
+		return out.Bytes()
+	}
+	name := "kho/" + s.opt.Bucket + "/hồ sơ/bản gốc.pdf"
+	if got := run("cat", name); !bytes.Equal(got, body) {
+		t.Errorf("mc reads %d bytes", len(got))
+	}
+	var said struct {
+		Size     int64
+		Metadata map[string]string
+	}
+	if err := json.Unmarshal(run("stat", "--json", name), &said); err != nil {
+		t.Fatal(err)
+	}
+	if said.Size != 5000 || said.Metadata["Content-Type"] != "application/pdf" || said.Metadata["X-Amz-Meta-Sha256"] != storagetest.Digest(body) ||
+		said.Metadata["X-Amz-Meta-Dossier"] != "H51.04-240830-0001" || said.Metadata["X-Amz-Meta-Name"] != storage.EncodeMeta("Giấy phép") {
+		t.Errorf("mc says %+v", said)
+	}
+}
+
 // TestForeignObject: an object that another client put, without our metadata.
 func TestForeignObject(t *testing.T) {
 	s := onServer(t, servers.MinIO, nil)
