@@ -26,7 +26,7 @@ func breaks(clause, format string, a ...any) error {
 func Check(r io.ReaderAt, size int64) error {
 	f, err := openFile(r, size)
 	if err == nil {
-		k := &checker{f: f, seen: map[ref]bool{}, spaces: map[ref]int{}, inks: inkTable{}}
+		k := &checker{f: f, seen: map[ref]bool{}, fonts: map[ref]*checkedFont{}, spaces: map[ref]int{}, inks: inkTable{}}
 		err = k.check()
 	}
 	if err == nil || errors.Is(err, ErrNotPDFA) || isSourceError(err) {
@@ -39,6 +39,7 @@ type checker struct {
 	f      *file
 	intent int // components of the output intent's profile
 	seen   map[ref]bool
+	fonts  map[ref]*checkedFont
 	spaces map[ref]int // components of colour spaces already checked
 	inks   inkTable
 	over   bool // overprint is on somewhere
@@ -585,8 +586,11 @@ func (k *checker) content(s *stream, res dict, depth int) error {
 	}
 	l := &lexer{b: b, whole: true}
 	var args array
+	text, texts := textState{}, []textState{}
+	if depth > 0 {
+		text.render = -1 // that of the caller, whoever it is
+	}
 	open := 0
-	render, renders := int64(0), []int64{}
 	for {
 		o, err := l.next(0)
 		if err == io.EOF {
@@ -613,17 +617,19 @@ func (k *checker) content(s *stream, res dict, depth int) error {
 			if open++; open > 28 {
 				return breaks("6.1.13", "graphics states nested more than 28 deep")
 			}
-			renders = append(renders, render)
+			texts = append(texts, text)
 		case "Q":
 			if open--; open < 0 {
 				return breaks("6.2.2", "Q without q")
 			}
-			render, renders = renders[len(renders)-1], renders[:len(renders)-1]
+			text, texts = texts[len(texts)-1], texts[:len(texts)-1]
 		case "Tr":
 			if len(args) != 1 {
 				return breaks("6.2.2", "operator Tr")
 			}
-			render, _ = args[0].(int64)
+			if text.render, ok = args[0].(int64); !ok || text.render < 0 || text.render > 7 {
+				return breaks("6.2.2", "operator Tr")
+			}
 		case "Tf":
 			if len(args) != 2 {
 				return breaks("6.2.2", "operator Tf")
@@ -632,12 +638,9 @@ func (k *checker) content(s *stream, res dict, depth int) error {
 			if !ok {
 				return breaks("6.2.2", "operator Tf")
 			}
-			err = k.font(n, res)
+			text.font, err = k.font(n, res)
 		case "Tj", "TJ", "'", "\"":
-			// A form begins with the mode of its caller; the writer states it.
-			if render != 3 {
-				return breaks("6.2.11", "text that is shown, whose rules are not known here")
-			}
+			err = text.shows(args)
 		case "rg", "RG":
 			err = k.device(3, res)
 		case "k", "K":
@@ -674,23 +677,6 @@ func (k *checker) content(s *stream, res dict, depth int) error {
 		return breaks("6.2.2", "q without Q")
 	}
 	return nil
-}
-
-func (k *checker) font(n name, res dict) error {
-	d, err := k.dict(res["Font"])
-	if err != nil {
-		return err
-	}
-	if d[n] == nil {
-		return breaks("6.2.2", "a font that is missing")
-	}
-	if r, ok := d[n].(ref); ok {
-		if k.seen[r] {
-			return nil
-		}
-		k.seen[r] = true
-	}
-	return k.checkFont(d[n])
 }
 
 // named checks what an operator names in the resources.

@@ -50,6 +50,7 @@ type rewriter struct {
 	inl   int
 
 	written graphics // text state in the copy
+	fonts   map[fontName]name
 	inText  bool
 }
 
@@ -61,7 +62,8 @@ func (c *converter) rewrite(data []byte, res dict, st *graphics, depth int) ([]b
 	if depth > 20 {
 		return nil, nil, refuse("forms nested more than 20 deep")
 	}
-	w := &rewriter{c: c, res: res, used: map[name]dict{}, state: graphics{render: st.render}, depth: depth}
+	w := &rewriter{c: c, res: res, used: map[name]dict{}, fonts: map[fontName]name{}, state: graphics{render: st.render}, depth: depth}
+	w.written.render = -1 // that of whatever draws the form
 	l := &lexer{b: data, whole: true}
 	var args array
 	for n := 0; ; n++ {

@@ -71,7 +71,8 @@ const (
 // FromPDF writes the PDF/A-2b copy of a PDF to w. The file is read from raw;
 // src, pdfcpu's context, is used where the file is encrypted and may be nil
 // otherwise. Nothing may be done with what was written to w when an error
-// comes back.
+// comes back. Where text is shown the copy may still break a rule about the glyphs
+// of its fonts, which Check finds.
 //
 // A signed file is never written: ErrNotConvertible.
 func FromPDF(ctx context.Context, src *model.Context, raw io.ReaderAt, w io.Writer, l Label) (Result, error) {
@@ -153,6 +154,7 @@ type converter struct {
 	images   map[ref]int
 	forms    map[formKey]formDone
 	copies   map[ref]int
+	fonts    map[fontUse]int
 	spaces   map[ref]space
 	inks     inkTable
 	findings []dossier.Finding
@@ -173,7 +175,7 @@ type converter struct {
 
 func newConverter(ctx context.Context, doc document, w io.Writer, l Label) *converter {
 	return &converter{ctx: ctx, doc: doc, out: newOutput(ctx, w), label: l,
-		images: map[ref]int{}, forms: map[formKey]formDone{}, copies: map[ref]int{}, spaces: map[ref]space{}, inks: inkTable{},
+		images: map[ref]int{}, forms: map[formKey]formDone{}, copies: map[ref]int{}, fonts: map[fontUse]int{}, spaces: map[ref]space{}, inks: inkTable{},
 		found: map[dossier.Flag]bool{}}
 }
 

@@ -3,10 +3,12 @@
 //
 // The writer is an allow-list: a copy holds a page tree, image streams (their
 // bytes as they were, wherever PDF/A allows their coding), rewritten content
-// streams made of known operators, one output intent and metadata, and nothing
-// else. What cannot be carried over without changing what is shown is not
-// converted: ErrNotConvertible says what stood in the way, and the caller keeps
-// the original.
+// streams made of known operators, the fonts these use with their programs as they
+// were, one output intent and metadata, and nothing else. What cannot be carried
+// over without changing what is shown is not converted: ErrNotConvertible says
+// what stood in the way, and the caller keeps the original. So text in a font that
+// is not embedded stays as it came: whichever font were put in its place, it would
+// look different.
 //
 // Output is deterministic: the same bytes and the same Label give the same
 // file. It is streamed: image bytes go from the source to the writer in small

@@ -1,11 +1,18 @@
 package pdfa
 
 import (
+	"io"
 	"slices"
-	"strings"
 	"unicode/utf8"
 )
 
+// programEntries are the entries of a font descriptor that may hold the program.
+var programEntries = []name{"FontFile", "FontFile2", "FontFile3"}
+
+// Fonts of text that is shown are carried over whole: dictionaries by allow-list,
+// the program byte for byte, so that every reader draws what it drew before.
+// Whether they keep the rules, Check finds out.
+//
 // Fonts of a hidden text layer. ISO 19005-2, 6.2.11.4.1 asks for the font
 // programs of fonts that are used for rendering; text that is never shown uses
 // none. So the copy of such a font has its metrics, its encoding and its map to
@@ -16,10 +23,17 @@ var standardFonts = map[name]bool{"Courier": true, "Courier-Bold": true, "Courie
 	"Helvetica": true, "Helvetica-Bold": true, "Helvetica-Oblique": true, "Helvetica-BoldOblique": true,
 	"Times-Roman": true, "Times-Bold": true, "Times-Italic": true, "Times-BoldItalic": true, "Symbol": true, "ZapfDingbats": true}
 
-// hiddenFont carries over a font that only writes text that is never shown.
-func (c *converter) hiddenFont(o any) (any, error) {
+// fontUse is a font as it is used.
+type fontUse struct {
+	ref   ref
+	shown bool
+}
+
+// font carries over a font: with its program where it writes text that is shown,
+// without it where all its text is hidden.
+func (c *converter) font(o any, shown bool) (any, error) {
 	key, isRef := o.(ref)
-	if num, ok := c.copies[key]; isRef && ok {
+	if num, ok := c.fonts[fontUse{key, shown}]; isRef && ok {
 		return ref{num, 0}, nil
 	}
 	d, err := c.dict(o)
@@ -38,16 +52,16 @@ func (c *converter) hiddenFont(o any) (any, error) {
 	}
 	bn, ok := base.(name)
 	if !ok || !utf8.ValidString(string(bn)) || len(bn) > 100 {
-		return nil, refuse("a font without its name in the hidden text")
+		return nil, refuse("a font without its name")
 	}
 	out["BaseFont"] = bn
 	switch sub {
 	case name("Type1"), name("TrueType"), name("MMType1"):
-		err = c.simpleFont(d, out)
+		err = c.simpleFont(d, out, shown)
 	case name("Type0"):
-		err = c.compositeFont(d, out)
+		err = c.compositeFont(d, out, shown)
 	default:
-		return nil, refuse("a font of type %v in the hidden text", sub)
+		return nil, refuse("a font of type %v", sub)
 	}
 	if err != nil {
 		return nil, err
@@ -69,12 +83,12 @@ func (c *converter) hiddenFont(o any) (any, error) {
 	}
 	r := c.out.add(out)
 	if isRef {
-		c.copies[key] = r.num
+		c.fonts[fontUse{key, shown}] = r.num
 	}
 	return r, nil
 }
 
-func (c *converter) simpleFont(d, out dict) error {
+func (c *converter) simpleFont(d, out dict, shown bool) error {
 	if d["Widths"] != nil {
 		first, ok1, err := c.intEntry(d, "FirstChar")
 		if err != nil {
@@ -89,17 +103,20 @@ func (c *converter) simpleFont(d, out dict) error {
 			return err
 		}
 		if !ok1 || !ok2 || first < 0 || last > 255 || int64(len(w)) < last-first+1 || last < first {
-			return refuse("a damaged font in the hidden text")
+			return refuse("a damaged font")
 		}
 		out["FirstChar"], out["LastChar"], out["Widths"] = first, last, w[:last-first+1]
 	} else if !standardFonts[out["BaseFont"].(name)] || out["Subtype"] != name("Type1") {
-		return refuse("a font without its widths in the hidden text")
+		return refuse("a font without its widths")
 	}
-	symbolic, err := c.descriptor(d["FontDescriptor"], out)
+	symbolic, err := c.descriptor(d["FontDescriptor"], out, shown)
 	if err != nil {
 		return err
 	}
 	enc, err := c.encoding(d["Encoding"])
+	if err == nil && enc == nil && shown && d["Encoding"] != nil {
+		err = refuse("an encoding of unknown name")
+	}
 	if err != nil {
 		return err
 	}
@@ -107,7 +124,7 @@ func (c *converter) simpleFont(d, out dict) error {
 		out["Encoding"] = enc
 	}
 	if out["Subtype"] == name("TrueType") && !trueTypeEncoding(enc, symbolic) {
-		return refuse("a TrueType font of this encoding in the hidden text")
+		return refuse("a TrueType font of this encoding")
 	}
 	return nil
 }
@@ -156,7 +173,7 @@ func (c *converter) encoding(o any) (any, error) {
 				clean = append(clean, e)
 			case name:
 				if !utf8.ValidString(string(e)) || len(e) > 127 {
-					return nil, refuse("a damaged font in the hidden text")
+					return nil, refuse("a damaged font")
 				}
 				clean = append(clean, e)
 			}
@@ -173,14 +190,22 @@ func (c *converter) encoding(o any) (any, error) {
 	return nil, nil
 }
 
-// descriptor carries the metrics of a font over and leaves its program out.
-func (c *converter) descriptor(o any, out dict) (symbolic bool, err error) {
+// descriptorEntries are the numbers of a font descriptor.
+var descriptorEntries = []name{"Flags", "ItalicAngle", "Ascent", "Descent", "Leading", "CapHeight", "XHeight", "StemV", "StemH", "AvgWidth", "MaxWidth", "MissingWidth"}
+
+// descriptor carries the metrics of a font over, and its program where its text is
+// shown. CharSet and CIDSet are left out: they need not be there, and those of
+// many writers are wrong (6.2.11.4.2).
+func (c *converter) descriptor(o any, out dict, shown bool) (symbolic bool, err error) {
 	d, err := c.dict(o)
+	if err == nil && d == nil && shown {
+		err = errNotEmbedded
+	}
 	if err != nil || d == nil {
 		return false, err
 	}
 	fd := dict{"Type": name("FontDescriptor"), "FontName": out["BaseFont"]}
-	for _, k := range []name{"Flags", "ItalicAngle", "Ascent", "Descent", "Leading", "CapHeight", "XHeight", "StemV", "StemH", "AvgWidth", "MaxWidth", "MissingWidth"} {
+	for _, k := range descriptorEntries {
 		v, err := c.get(d[k])
 		if err != nil {
 			return false, err
@@ -202,22 +227,88 @@ func (c *converter) descriptor(o any, out dict) (symbolic bool, err error) {
 			fd["FontBBox"] = box
 		}
 	}
+	if shown {
+		if err := c.program(d, fd); err != nil {
+			return false, err
+		}
+	}
 	flags, _ := fd["Flags"].(int64)
 	out["FontDescriptor"] = c.out.add(fd)
 	return flags&4 != 0, nil
 }
 
+var errNotEmbedded = refuse("text in a font that is not embedded")
+
+// program carries the font program over, its bytes as they are.
+func (c *converter) program(d, fd dict) error {
+	for _, key := range programEntries {
+		v, err := c.get(d[key])
+		if err != nil {
+			return err
+		}
+		s, ok := v.(*stream)
+		if !ok {
+			continue
+		}
+		num, err := c.plainStream(s, d[key], "Length1", "Length2", "Length3", "Subtype")
+		if err != nil {
+			return err
+		}
+		fd[key] = ref{num, 0}
+		return nil
+	}
+	return errNotEmbedded
+}
+
+// plainStream carries a stream over whose bytes mean something by themselves,
+// with the entries named.
+func (c *converter) plainStream(s *stream, o any, entries ...name) (int, error) {
+	key, isRef := o.(ref)
+	if num, ok := c.copies[key]; isRef && ok {
+		return num, nil
+	}
+	out := dict{}
+	for _, k := range entries {
+		v, err := c.get(s.dict[k])
+		if err != nil {
+			return 0, err
+		}
+		switch v := v.(type) {
+		case int64, name:
+			out[k] = v
+		}
+	}
+	fs, err := filters(c.doc, s.dict)
+	if err != nil {
+		return 0, c.unreadable(err)
+	}
+	num := c.out.reserve()
+	if len(fs) == 1 && fs[0].name == "FlateDecode" && fs[0].parms == nil {
+		c.out.body(num, with(out, "Filter", fs[0].name), io.NewSectionReader(s.body, 0, s.body.Size()), s.body.Size())
+	} else {
+		b, err := decoded(c.doc, s, maxCopied)
+		if err != nil {
+			return 0, c.unreadable(err)
+		}
+		c.out.bytes(num, out, b, true)
+	}
+	if isRef {
+		c.copies[key] = num
+	}
+	return num, nil
+}
+
 // identityCMaps need no other file; the others would need rules of their own.
 var identityCMaps = []name{"Identity-H", "Identity-V"}
 
-func (c *converter) compositeFont(d, out dict) error {
+func (c *converter) compositeFont(d, out dict, shown bool) error {
 	enc, err := c.get(d["Encoding"])
 	if err != nil {
 		return err
 	}
 	cm, ok := enc.(name)
 	if !ok || !slices.Contains(identityCMaps, cm) {
-		return refuse("a character map in the hidden text")
+		return refuse("a character map")
 	}
 	out["Encoding"] = cm
 	kids, err := c.get(d["DescendantFonts"])
@@ -226,7 +317,7 @@ func (c *converter) compositeFont(d, out dict) error {
 	}
 	list, _ := kids.(array)
 	if len(list) != 1 {
-		return refuse("a damaged font in the hidden text")
+		return refuse("a damaged font")
 	}
 	k, err := c.dict(list[0])
 	if err != nil {
@@ -237,7 +328,7 @@ func (c *converter) compositeFont(d, out dict) error {
 		return err
 	}
 	if sub != name("CIDFontType0") && sub != name("CIDFontType2") {
-		return refuse("a damaged font in the hidden text")
+		return refuse("a damaged font")
 	}
 	kid := dict{"Type": name("Font"), "Subtype": sub, "BaseFont": out["BaseFont"]}
 	if b, err := c.get(k["BaseFont"]); err != nil {
@@ -257,7 +348,7 @@ func (c *converter) compositeFont(d, out dict) error {
 		}
 		s, ok := v.(str)
 		if !ok || len(s) > 100 {
-			return refuse("a damaged font in the hidden text")
+			return refuse("a damaged font")
 		}
 		info[key] = s
 	}
@@ -277,11 +368,24 @@ func (c *converter) compositeFont(d, out dict) error {
 		}
 		kid[key] = v
 	}
-	if _, err := c.descriptor(k["FontDescriptor"], kid); err != nil {
+	if _, err := c.descriptor(k["FontDescriptor"], kid, shown); err != nil {
 		return err
 	}
 	if sub == name("CIDFontType2") {
 		kid["CIDToGIDMap"] = name("Identity")
+		if shown {
+			m, err := c.get(k["CIDToGIDMap"])
+			if err != nil {
+				return err
+			}
+			if s, ok := m.(*stream); ok {
+				num, err := c.plainStream(s, k["CIDToGIDMap"])
+				if err != nil {
+					return err
+				}
+				kid["CIDToGIDMap"] = ref{num, 0}
+			}
+		}
 	}
 	out["DescendantFonts"] = array{c.out.add(kid)}
 	return nil
@@ -304,7 +408,7 @@ func (c *converter) widths(o any, depth int) (any, error) {
 	return o, checkNumber(o)
 }
 
-// textOperator carries an operator of hidden text over.
+// textOperator carries an operator of text over.
 func (w *rewriter) textOperator(op keyword, args array) error {
 	switch op {
 	case "Tf":
@@ -345,42 +449,39 @@ func (w *rewriter) textOperator(op keyword, args array) error {
 	return nil
 }
 
-// show writes text that is not shown. Mode and font are stated in front of each
-// piece where they are not the ones in force, so that no form or page relies on
-// what came before it.
+// show writes text. Mode and font are stated in front of each piece where they
+// are not the ones in force, so that no form or page relies on what came before
+// it.
 func (w *rewriter) show(op keyword, args array) error {
 	if len(args) == 0 {
 		return nil
 	}
-	switch w.state.render {
-	case 3:
-	case 7:
-		// Text as a clipping path and nothing painted through it: hidden too.
+	mode := w.state.render
+	switch {
+	case mode == 7:
+		// Text as a clipping path and nothing painted through it is hidden, too.
 		w.state.clip = true
-	default:
-		w.c.text = true
-		return refuse("text")
+		mode = 3
+	case mode < 0 || mode > 7:
+		return refuse("a text rendering mode that does not exist")
 	}
-	w.c.hiddenText = true
+	shown := mode != 3
+	w.c.text = w.c.text || shown
+	w.c.hiddenText = w.c.hiddenText || !shown
 	if w.state.font == "" {
-		return refuse("hidden text without a font")
+		return refuse("text without a font")
 	}
-	o, err := w.resource("Font", w.state.font)
+	n, err := w.useFont(fontName{w.state.font, shown})
 	if err != nil {
 		return err
 	}
-	f, err := w.c.hiddenFont(o)
-	if err != nil {
-		return err
+	if w.written.render != mode {
+		w.emit("Tr", mode)
+		w.written.render = mode
 	}
-	if w.written.render != 3 {
-		w.emit("Tr", 3)
-		w.written.render = 3
-	}
-	if w.written.font != w.state.font || w.written.size != w.state.size {
-		w.use("Font", w.state.font, f)
-		w.emit("Tf", w.state.font, w.state.size)
-		w.written.font, w.written.size = w.state.font, w.state.size
+	if w.written.font != n || w.written.size != w.state.size {
+		w.emit("Tf", n, w.state.size)
+		w.written.font, w.written.size = n, w.state.size
 	}
 	last := args[len(args)-1]
 	switch op {
@@ -422,90 +523,31 @@ func (w *rewriter) show(op keyword, args array) error {
 	return nil
 }
 
-// checkFont checks a font that writes hidden text.
-func (k *checker) checkFont(o any) error {
-	d, err := k.dict(o)
-	if err != nil {
-		return err
-	}
-	if d["Type"] != name("Font") {
-		return breaks("6.2.11.2", "a font without its type")
-	}
-	bn, ok := d["BaseFont"].(name)
-	if !ok || !utf8.ValidString(string(bn)) {
-		return breaks("6.2.11.2", "a font without its name")
-	}
-	for key := range d {
-		switch key {
-		case "Type", "Subtype", "BaseFont", "FirstChar", "LastChar", "Widths", "FontDescriptor", "Encoding", "ToUnicode", "DescendantFonts":
-		default:
-			return breaks("6.2.11", "/%s in a font", key)
-		}
-	}
-	fd, err := k.dict(d["FontDescriptor"])
-	if err != nil {
-		return err
-	}
-	if err := k.noProgram(fd); err != nil {
-		return err
-	}
-	switch d["Subtype"] {
-	case name("Type1"), name("MMType1"), name("TrueType"):
-		if !standardFonts[bn] || d["Widths"] != nil {
-			first, ok1 := d["FirstChar"].(int64)
-			last, ok2 := d["LastChar"].(int64)
-			w, err := k.get(d["Widths"])
-			if err != nil {
-				return err
-			}
-			list, ok3 := w.(array)
-			if !ok1 || !ok2 || !ok3 || int64(len(list)) != last-first+1 {
-				return breaks("6.2.11.2", "a font's widths")
-			}
-		}
-		flags, _ := fd["Flags"].(int64)
-		enc, err := k.get(d["Encoding"])
-		if err != nil {
-			return err
-		}
-		if d["Subtype"] == name("TrueType") && !trueTypeEncoding(enc, flags&4 != 0) {
-			return breaks("6.2.11.6", "a TrueType font's encoding")
-		}
-		return nil
-	case name("Type0"):
-		if cm, ok := d["Encoding"].(name); !ok || !slices.Contains(identityCMaps, cm) {
-			return breaks("6.2.11.3.3", "a character map")
-		}
-		kids, err := k.get(d["DescendantFonts"])
-		if err != nil {
-			return err
-		}
-		list, _ := kids.(array)
-		if len(list) != 1 {
-			return breaks("6.2.11.3", "descendant fonts")
-		}
-		kid, err := k.dict(list[0])
-		if err != nil {
-			return err
-		}
-		if s, ok := kid["Subtype"].(name); !ok || !strings.HasPrefix(string(s), "CIDFontType") || kid["Type"] != name("Font") || kid["BaseFont"] == nil || kid["CIDSystemInfo"] == nil {
-			return breaks("6.2.11.3", "descendant font")
-		}
-		fd, err := k.dict(kid["FontDescriptor"])
-		if err != nil {
-			return err
-		}
-		return k.noProgram(fd)
-	}
-	return breaks("6.2.11.2", "a font of type %v", d["Subtype"])
+// fontName is a font of the source's resources as it is used.
+type fontName struct {
+	name  name
+	shown bool
 }
 
-// noProgram: the rules for font programs are not known here.
-func (k *checker) noProgram(fd dict) error {
-	for _, key := range []name{"FontFile", "FontFile2", "FontFile3", "CharSet", "CIDSet"} {
-		if fd[key] != nil {
-			return breaks("6.2.11", "a font program, which is not checked here")
-		}
+// useFont carries a font over and names it: as in the source, unless the same font
+// is used for shown and for hidden text and so has become two.
+func (w *rewriter) useFont(f fontName) (name, error) {
+	if n, ok := w.fonts[f]; ok {
+		return n, nil
 	}
-	return nil
+	o, err := w.resource("Font", f.name)
+	if err != nil {
+		return "", err
+	}
+	v, err := w.c.font(o, f.shown)
+	if err != nil {
+		return "", err
+	}
+	n := f.name
+	for w.used["Font"][n] != nil {
+		n += "_"
+	}
+	w.use("Font", n, v)
+	w.fonts[f] = n
+	return n, nil
 }
