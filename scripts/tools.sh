@@ -8,7 +8,7 @@ set -uo pipefail
 want=(
   qpdf:qpdf mutool:mupdf-tools pdfinfo:poppler-utils gs:ghostscript
   chromium:chromium soffice:libreoffice-calc-nogui rclone:rclone aws:awscli
-  java:default-jre-headless mvn:maven ip:iproute2 npm:npm mkfs.ext4:e2fsprogs
+  java:default-jre-headless mvn:maven ip:iproute2 npm:npm mkfs.ext4:e2fsprogs systemd-analyze:systemd
 )
 packages=()
 for pair in "${want[@]}"; do
@@ -23,6 +23,14 @@ if [ ${#packages[@]} -gt 0 ]; then
   else
     missing "${packages[*]}" "as root on Debian: apt-get install ${packages[*]}"
   fi
+fi
+# Of Prometheus only the program that checks rules: the package would start a server.
+if ! [ -x "$bin/promtool" ] && ! command -v promtool >/dev/null; then
+  tmp=$(mktemp -d)
+  (cd "$tmp" && { apt-get download -qq prometheus || { apt-get update -qq && apt-get download -qq prometheus; }; } &&
+    dpkg -x prometheus_*.deb . && install usr/bin/promtool "$bin/promtool") >>"$bin/apt.log" 2>&1 ||
+    missing promtool "on Debian: apt-get download prometheus, unpack usr/bin/promtool into bin/"
+  rm -rf "$tmp"
 fi
 scripts/test-servers.sh || missing "MinIO and versitygw" "they are built from the Go module proxy by scripts/test-servers.sh"
 scripts/verapdf.sh --fetch || missing veraPDF "it comes from Maven Central by scripts/verapdf.sh and needs Java and Maven"

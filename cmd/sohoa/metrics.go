@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/rs/zerolog"
 
 	"sohoa/pipeline"
@@ -37,7 +38,8 @@ func newMetrics(r prometheus.Registerer, l *ledger.Ledger, log zerolog.Logger) *
 			Help: "Stages that failed because the object store could not be reached, after its own retries.",
 		}, []string{"stage"}),
 	}
-	r.MustRegister(m.stages, m.documents, m.storeErrors, &queueMetrics{l, log})
+	r.MustRegister(m.stages, m.documents, m.storeErrors, &queueMetrics{l, log},
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -60,11 +62,13 @@ type queueMetrics struct {
 
 var (
 	queueDocuments = prometheus.NewDesc("sohoa_queue_documents", "Documents without a verdict: pending (of these, running) and faulted.", []string{"state"}, nil)
-	queueOldest    = prometheus.NewDesc("sohoa_queue_oldest_seconds", "Age of the oldest pending document; 0 where none is.", nil, nil)
+	queueJobs      = prometheus.NewDesc("sohoa_queue_jobs", "Jobs that wait or run, by queue: counter, where somebody waits, and bulk.", []string{"queue"}, nil)
+	queueOldest    = prometheus.NewDesc("sohoa_queue_oldest_seconds", "How long ago the oldest of them was queued; 0 where there is none.", []string{"queue"}, nil)
 )
 
 func (q *queueMetrics) Describe(c chan<- *prometheus.Desc) {
 	c <- queueDocuments
+	c <- queueJobs
 	c <- queueOldest
 }
 
@@ -72,6 +76,10 @@ func (q *queueMetrics) Collect(c chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	s, err := q.ledger.QueueStats(ctx)
+	var queues []ledger.Waiting
+	if err == nil {
+		queues, err = q.ledger.Waiting(ctx)
+	}
 	if err != nil { // no sample is what alerts look for; the other metrics stand
 		q.log.Warn().Err(err).Msg("the queue could not be measured")
 		return
@@ -79,5 +87,8 @@ func (q *queueMetrics) Collect(c chan<- prometheus.Metric) {
 	for state, n := range map[string]int{"pending": s.Pending, "running": s.Running, "faulted": s.Faulted} {
 		c <- prometheus.MustNewConstMetric(queueDocuments, prometheus.GaugeValue, float64(n), state)
 	}
-	c <- prometheus.MustNewConstMetric(queueOldest, prometheus.GaugeValue, s.Oldest.Seconds())
+	for _, w := range queues {
+		c <- prometheus.MustNewConstMetric(queueJobs, prometheus.GaugeValue, float64(w.Jobs), w.Queue)
+		c <- prometheus.MustNewConstMetric(queueOldest, prometheus.GaugeValue, w.Oldest.Seconds(), w.Queue)
+	}
 }

@@ -34,6 +34,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: dir,
 		Setup: func(e *testscript.Env) error {
+			e.Values[collectorKey{}] = &collectorStub{}
 			e.Setenv("TESTDATA", filepath.Join(root, "testdata"))
 			e.Setenv("SOHOA_LOG_LEVEL", "error")
 			// The cache of the compiled PDFium is shared, so that it is made once.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	collectorpb "go.opentelemetry.io/proto/otlp/collector/trace/v1"
+	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -63,7 +64,11 @@ func spansOf(r *http.Request) (lines []string, err error) {
 					line += fmt.Sprintf(" link=%x", l.TraceId)
 				}
 				for _, a := range s.Attributes {
-					line += fmt.Sprintf(" %s=%v", a.Key, a.Value.GetStringValue()+fmt.Sprint(a.Value.GetIntValue()))
+					var v any = a.Value.GetStringValue()
+					if _, number := a.Value.Value.(*commonpb.AnyValue_IntValue); number {
+						v = a.Value.GetIntValue()
+					}
+					line += fmt.Sprintf(" %s=%v", a.Key, v)
 				}
 				lines = append(lines, line)
 			}
@@ -72,20 +77,18 @@ func spansOf(r *http.Request) (lines []string, err error) {
 	return lines, nil
 }
 
+// collectorKey finds a script's own collector.
+type collectorKey struct{}
+
 // collector VAR starts a collector and sets VAR to its address.
 func collector(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: collector VAR")
 	}
-	c := &collectorStub{}
-	srv := httptest.NewServer(c)
+	srv := httptest.NewServer(ts.Value(collectorKey{}).(*collectorStub))
 	ts.Defer(srv.Close)
 	ts.Setenv(args[0], srv.URL)
-	collectors.Store(ts.Getenv("WORK"), c)
 }
-
-// collectors are those of the scripts that run, by their folder.
-var collectors sync.Map
 
 // spans DOCUMENT NAME… waits until the collector has spans of those names in the
 // document's trace, checks that they hang together, and prints all it has.
@@ -98,11 +101,7 @@ func spans(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s names no document", args[0])
 	}
 	want := "trace=" + strings.ReplaceAll(id, "-", "")
-	v, ok := collectors.Load(ts.Getenv("WORK"))
-	if !ok {
-		ts.Fatalf("no collector was started")
-	}
-	c := v.(*collectorStub)
+	c := ts.Value(collectorKey{}).(*collectorStub)
 	var have []string
 	for range 600 {
 		c.mu.Lock()

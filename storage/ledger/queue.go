@@ -320,6 +320,40 @@ func (l *Ledger) QueueStats(ctx context.Context) (QueueStats, error) {
 	return s, nil
 }
 
+// Waiting is what one queue holds: counter, where somebody waits, or bulk.
+type Waiting struct {
+	Queue  string
+	Jobs   int           // without those that will never be tried again
+	Oldest time.Duration // since the oldest was queued
+}
+
+// Waiting reads the queues, each of them, empty ones too.
+func (l *Ledger) Waiting(ctx context.Context) ([]Waiting, error) {
+	age := `(julianday('now') - julianday(MIN(created_at))) * 86400`
+	if l.pool != nil {
+		age = `EXTRACT(EPOCH FROM now() - MIN(created_at))`
+	}
+	out := []Waiting{{Queue: counterQueue}, {Queue: bulkQueue}}
+	err := query(ctx, l.read, `SELECT queue, COUNT(*), CAST(`+age+` AS DOUBLE PRECISION) FROM river_job
+		WHERE state IN ('available', 'pending', 'retryable', 'running', 'scheduled') AND kind = '`+intakeJob{}.Kind()+`' GROUP BY queue`, nil,
+		func(r *sql.Rows) error {
+			var w Waiting
+			var seconds float64
+			err := r.Scan(&w.Queue, &w.Jobs, &seconds)
+			w.Oldest = max(0, time.Duration(seconds*float64(time.Second)))
+			for i := range out {
+				if out[i].Queue == w.Queue {
+					out[i] = w
+				}
+			}
+			return err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("queues: %w", err)
+	}
+	return out, nil
+}
+
 // kick wakes the workers of this process for the queues, after the commit that
 // filled them.
 func (l *Ledger) kick(queues []string) {
