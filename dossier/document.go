@@ -27,6 +27,10 @@ const (
 	DoorSubmit   Door = "submit"
 )
 
+// Bulk reports whether papers of this door come by the thousand and nobody
+// stands waiting: those of the counters pass before them.
+func (d Door) Bulk() bool { return d == DoorHot || d == DoorBackfill }
+
 // Slip is what is said of a document when it is handed in. OwnerID, Name,
 // Number, Abstract, FileName and Signer may be personal data: they stand in the
 // record and the ledger and nowhere else.

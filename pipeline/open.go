@@ -66,7 +66,11 @@ func (r *run) open(in dossier.Intake) (Scan, error) {
 		return scan, err
 	}
 	r.later(done)
-	if scan.session, err = r.p.Judge.Open(r.ctx, path); err != nil {
+	judge := r.p.Judge
+	if in.Slip.Door.Bulk() {
+		judge = r.p.Bulk
+	}
+	if scan.session, err = judge.Open(r.ctx, path); err != nil {
 		return scan, err
 	}
 	r.later(scan.session.Close)

@@ -17,12 +17,13 @@ import (
 	"sohoa/storage"
 )
 
-// Options are the parts a pipeline is made of. All but Hook and Observe are
+// Options are the parts a pipeline is made of. All but Bulk, Hook and Observe are
 // required.
 type Options struct {
 	Store    storage.Store
 	Ledger   Ledger
 	Judge    *pdf.Pool
+	Bulk     *pdf.Pool                          // judges what comes by the thousand, so that counters need not wait for a child; nil: Judge does
 	SpoolDir string                             // for bytes on their way; best on the store's own file system
 	Profile  func(dossier.Date) dossier.Profile // scan rules by the day of reception
 	Limit    int64                              // bytes a document may have
@@ -59,6 +60,9 @@ func New(o Options) *Pipeline {
 	}
 	if o.Observe == nil {
 		o.Observe = func(context.Context, Observation) {}
+	}
+	if o.Bulk == nil {
+		o.Bulk = o.Judge
 	}
 	return &Pipeline{Options: o, waiting: newWaiters()}
 }

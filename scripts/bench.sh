@@ -6,6 +6,10 @@ echo "== machine: $(nproc) cores, $(awk '/MemTotal/ {printf "%.0f GiB", $2/10485
 echo "== main job on the directory store"
 go build -o "$bin/bench-mainjob" ./internal/bench/mainjob
 "$bin/bench-mainjob" -sohoa "$bin/sohoa"
+echo "== a backfill: its rate beside a plain copy, and what it costs the counters"
+go test -run '^$' -bench Backfill -benchtime 3x ./pipeline/backfill
+go build -o "$bin/bench-backfill" ./internal/bench/backfill
+"$bin/bench-backfill" -sohoa "$bin/sohoa"
 echo "== normaliser and signatures"
 go test -run '^$' -bench . -benchtime 2s ./pipeline/pdf/...
 echo "== object stores"

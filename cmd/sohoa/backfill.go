@@ -82,6 +82,9 @@ func (a *app) backfill(ctx context.Context, manifest string, f backfillFlags) (e
 		return usage("--root: %w", err)
 	}
 	defer o.Root.Close()
+	if err := standBack(bulkNice); err != nil {
+		return err
+	}
 	if f.mapping != "" {
 		if err := withSheet(f.mapping, func(s *sheet.Sheet) (err error) {
 			o.Mapping, err = sheet.ReadMapping(s)
@@ -161,7 +164,7 @@ func (a *app) openWay(ctx context.Context, f backfillFlags) (way, error) {
 			return way{}, err
 		}
 		return way{door: backfill.Local{Pipeline: h.pipeline, Again: h.ledger.Replay}, checker: &checker{h: h, a: a}, journal: "backfill.journal",
-			work: func() func() error { return h.workBeside(ctx) }, close: h.Close}, nil
+			work: func() func() error { return h.workBeside(ctx, true) }, close: h.Close}, nil
 	}
 	token, err := tokenFrom(f.token, f.tokenFile)
 	if err != nil {
@@ -179,7 +182,7 @@ func (a *app) openWay(ctx context.Context, f backfillFlags) (way, error) {
 	if err != nil {
 		return way{}, err
 	}
-	judge, err := a.openJudge(log)
+	judge, err := a.openJudge(log, 0)
 	if err != nil {
 		return way{}, err
 	}

@@ -89,6 +89,7 @@ type house struct {
 	ledger   *ledger.Ledger
 	store    storage.Store
 	judge    *pdf.Pool
+	bulk     *pdf.Pool // stands back for the other
 	pipeline *pipeline.Pipeline
 	metrics  *prometheus.Registry
 	traces   *traces
@@ -173,8 +174,12 @@ func (a *app) openStore(ctx context.Context) (s storage.Store, spool string, err
 	return nil, "", usage("--store: must begin with disk: or s3://")
 }
 
-// openJudge starts the pool of child processes.
-func (a *app) openJudge(log zerolog.Logger) (*pdf.Pool, error) {
+// bulkNice is how far children that work on bulk papers stand back for those of
+// the counters.
+const bulkNice = 10
+
+// openJudge starts a pool of child processes.
+func (a *app) openJudge(log zerolog.Logger, nice int) (*pdf.Pool, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -182,6 +187,7 @@ func (a *app) openJudge(log zerolog.Logger) (*pdf.Pool, error) {
 	return pdf.NewPool(pdf.Options{
 		Executable: []string{self, pdfChild},
 		Children:   runtime.NumCPU(),
+		Nice:       nice,
 		Limits:     pdf.Limits{Memory: a.childMem, Size: a.limit},
 		TrustDir:   a.trust,
 		Log:        log,
@@ -202,10 +208,14 @@ func (a *app) open(ctx context.Context) (*house, error) {
 	if c, ok := h.store.(io.Closer); ok {
 		h.closers = append(h.closers, c.Close)
 	}
-	if h.judge, err = a.openJudge(h.log); err != nil {
+	if h.judge, err = a.openJudge(h.log, 0); err != nil {
 		return fail(err)
 	}
 	h.closers = append(h.closers, h.judge.Close)
+	if h.bulk, err = a.openJudge(h.log, bulkNice); err != nil {
+		return fail(err)
+	}
+	h.closers = append(h.closers, h.bulk.Close)
 	h.metrics = prometheus.NewRegistry()
 	m := newMetrics(h.metrics, h.ledger, h.log)
 	if h.traces, err = openTraces(ctx, a.traces, h.log); err != nil {
@@ -217,6 +227,7 @@ func (a *app) open(ctx context.Context) (*house, error) {
 		Store:    h.store,
 		Ledger:   h.ledger,
 		Judge:    h.judge,
+		Bulk:     h.bulk,
 		SpoolDir: spool,
 		Profile:  func(d dossier.Date) dossier.Profile { return dossier.ProfileFor(d, a.profiles...) },
 		Limit:    a.limit,
@@ -229,20 +240,21 @@ func (a *app) open(ctx context.Context) (*house, error) {
 }
 
 // work runs the workers until ctx ends, then lets what runs finish.
-func (h *house) work(ctx context.Context, workers int) error {
+func (h *house) work(ctx context.Context, workers int, bulkOnly bool) error {
 	if workers <= 0 {
 		// More than cores: a worker waits for the disk half of its time.
 		workers = 2 * runtime.NumCPU()
 	}
-	return h.ledger.Work(ctx, ledger.WorkOptions{Workers: workers}, h.pipeline.Process)
+	return h.ledger.Work(ctx, ledger.WorkOptions{Workers: workers, BulkOnly: bulkOnly}, h.pipeline.Process)
 }
 
 // workBeside runs workers beside what the command does, also after ctx ended, so
-// that what was handed in gets its verdict. stop ends them and waits.
-func (h *house) workBeside(ctx context.Context) (stop func() error) {
+// that what was handed in gets its verdict: all that is queued, or only what comes in
+// bulk. stop ends them and waits.
+func (h *house) workBeside(ctx context.Context, bulkOnly bool) (stop func() error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	working := make(chan error, 1)
-	go func() { working <- h.work(ctx, 0) }()
+	go func() { working <- h.work(ctx, 0, bulkOnly) }()
 	return func() error {
 		cancel()
 		return <-working

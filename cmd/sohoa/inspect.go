@@ -66,7 +66,7 @@ func (a *app) inspect(ctx context.Context, files []string, q pdf.Question, asJSO
 	if err != nil {
 		return err
 	}
-	judge, err := a.openJudge(log)
+	judge, err := a.openJudge(log, 0)
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func (a *app) normalise(ctx context.Context, in, out string) error {
 	if err != nil {
 		return err
 	}
-	judge, err := a.openJudge(log)
+	judge, err := a.openJudge(log, 0)
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func (a *app) serve(ctx context.Context, o serveOptions) error {
 		MaxHeaderBytes:    64 << 10,
 	}
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return h.work(gctx, o.workers) })
+	g.Go(func() error { return h.work(gctx, o.workers, false) })
 	g.Go(func() error { return h.sweepUploads(gctx) })
 	g.Go(func() error { a.verifyByPlan(gctx, h, o.plan); return nil })
 	g.Go(func() error {
@@ -121,7 +121,7 @@ func newWorkCommand(a *app) *cobra.Command {
 			}
 			defer h.Close()
 			g, ctx := errgroup.WithContext(cmd.Context())
-			g.Go(func() error { return h.work(ctx, workers) })
+			g.Go(func() error { return h.work(ctx, workers, false) })
 			g.Go(func() error { a.verifyByPlan(ctx, h, plan); return nil })
 			return g.Wait()
 		},

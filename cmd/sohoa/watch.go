@@ -48,14 +48,14 @@ func (a *app) watch(ctx context.Context, o hotfolder.Options) (err error) {
 	}
 	defer h.Close()
 	o.Log = h.log
-	scans := hotfolder.Scans{DPI: a.dpi, With: func(ctx context.Context, path string) (hotfolder.Scan, error) { return h.judge.Open(ctx, path) }}
+	scans := hotfolder.Scans{DPI: a.dpi, With: func(ctx context.Context, path string) (hotfolder.Scan, error) { return h.bulk.Open(ctx, path) }}
 	o.Finder, o.Pile, o.Spool = scans, scans, h.pipeline.SpoolDir
 	folder, err := hotfolder.Open(backfill.Local{Pipeline: h.pipeline, Again: h.ledger.Replay}, o)
 	if err != nil {
 		return err
 	}
 	defer folder.Close()
-	stop := h.workBeside(ctx)
+	stop := h.workBeside(ctx, true)
 	defer func() { err = errors.Join(err, stop()) }()
 	return folder.Watch(ctx)
 }

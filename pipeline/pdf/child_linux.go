@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"os/exec"
+	"runtime"
 	"strconv"
 	"syscall"
 	"time"
@@ -12,6 +14,36 @@ import (
 // childAttr puts a child into a process group of its own, so that an interrupt
 // typed at the terminal reaches the parent only, which ends its children itself.
 func childAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+// startNice starts the process at a lower priority. A process inherits that of
+// the thread that starts it, and no thread may raise its own again: the thread is
+// thrown away with the goroutine that stays locked to it.
+func startNice(cmd *exec.Cmd, nice int) error {
+	if nice == 0 {
+		return cmd.Start()
+	}
+	started := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		if syscall.Gettid() == syscall.Getpid() {
+			// The first thread cannot be thrown away, and its priority is taken for the
+			// process's; while it waits here, another one does it.
+			defer runtime.UnlockOSThread()
+			started <- startNice(cmd, nice)
+			return
+		}
+		now, err := syscall.Getpriority(syscall.PRIO_PROCESS, 0)
+		if err == nil && 20-now < nice { // the system call counts from 40 down to 1
+			err = syscall.Setpriority(syscall.PRIO_PROCESS, 0, nice)
+		}
+		if err != nil {
+			started <- fmt.Errorf("nice %d: %w", nice, err)
+			return
+		}
+		started <- cmd.Start()
+	}()
+	return <-started
+}
 
 func killedBySignal(st *os.ProcessState) bool {
 	ws, ok := st.Sys().(syscall.WaitStatus)

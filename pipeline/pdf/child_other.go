@@ -4,10 +4,14 @@ package pdf
 
 import (
 	"os"
+	"os/exec"
 	"syscall"
 )
 
 func childAttr() *syscall.SysProcAttr { return nil }
+
+// startNice starts the process; its priority is the system's business here.
+func startNice(cmd *exec.Cmd, _ int) error { return cmd.Start() }
 
 func killedBySignal(*os.ProcessState) bool { return false }
 

@@ -31,6 +31,7 @@ var (
 // command line has the subcommand pdf-child.
 type Options struct {
 	Executable []string // command line that runs ChildMain; the default is the running binary with "pdf-child"
+	Nice       int      // how far children stand back for other processes, as nice(1) counts; 0: not at all
 	Children   int      // how many children at most; default GOMAXPROCS
 	Limits     Limits
 	TrustDir   string // PEM roots and CRLs; empty: trust is not asked for

@@ -283,3 +283,43 @@ func TestChildReuse(t *testing.T) {
 		pid = c[0]
 	}
 }
+
+// A pool's children stand back as far as they were told to, its own parent not.
+func TestNice(t *testing.T) {
+	before, err := syscall.Getpriority(syscall.PRIO_PROCESS, os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := newPool(t, pdf.Options{Children: 1, Nice: 20 - before + 3}) // three further than this process
+	s, err := pool.Open(t.Context(), filepath.Join(testneed.Root(t), "testdata/accept/page.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	children, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil || len(children) == 0 {
+		t.Fatal(children, err)
+	}
+	found := 0
+	for _, name := range children {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			continue // the thread has ended
+		}
+		for _, f := range strings.Fields(string(b)) {
+			pid, err := strconv.Atoi(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if now, err := syscall.Getpriority(syscall.PRIO_PROCESS, pid); err == nil && now == max(1, before-3) {
+				found++
+			}
+		}
+	}
+	if after, err := syscall.Getpriority(syscall.PRIO_PROCESS, os.Getpid()); err != nil || after != before {
+		t.Errorf("this process went from %d to %d (%v)", before, after, err)
+	}
+	if found == 0 && before > 1 {
+		t.Error("no child stands back")
+	}
+}

@@ -26,11 +26,11 @@ const (
 
 // place is where a door's jobs queue: the queue and the priority in it.
 func place(d dossier.Door) (queue string, priority int) {
-	switch d {
-	case dossier.DoorHot:
-		return bulkQueue, 1
-	case dossier.DoorBackfill:
+	switch {
+	case d == dossier.DoorBackfill:
 		return bulkQueue, 2
+	case d.Bulk():
+		return bulkQueue, 1
 	}
 	return counterQueue, 1
 }
@@ -51,6 +51,7 @@ type queue interface {
 // WorkOptions say how intakes are worked. The zero value works.
 type WorkOptions struct {
 	Workers     int           // for each of the two queues; 0: 2
+	BulkOnly    bool          // leave the counters' papers to others: a process that stands back would keep them waiting
 	Timeout     time.Duration // of one try; 0: 10 minutes
 	MaxAttempts int           // 0: 8
 	// Backoff is the pause before the next try, after the attempt-th failed; nil:

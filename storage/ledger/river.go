@@ -106,6 +106,10 @@ func (q *riverQueue[TTx]) start(ctx context.Context, id string, o WorkOptions, w
 	}}); err != nil {
 		return nil, err
 	}
+	queues := map[string]river.QueueConfig{bulkQueue: {MaxWorkers: o.Workers}}
+	if !o.BulkOnly {
+		queues[counterQueue] = river.QueueConfig{MaxWorkers: o.Workers}
+	}
 	client, err := river.NewClient(q.driver, &river.Config{
 		ID:          id,
 		Logger:      quiet(),
@@ -118,10 +122,7 @@ func (q *riverQueue[TTx]) start(ctx context.Context, id string, o WorkOptions, w
 		CompletedJobRetentionPeriod: time.Hour,
 		FetchCooldown:               time.Millisecond,
 		FetchPollInterval:           250 * time.Millisecond,
-		Queues: map[string]river.QueueConfig{
-			counterQueue: {MaxWorkers: o.Workers},
-			bulkQueue:    {MaxWorkers: o.Workers},
-		},
+		Queues:                      queues,
 	})
 	if err != nil {
 		return nil, err
