@@ -178,11 +178,16 @@ func (c *child) call(ctx context.Context, req request, lim Limits, pages int) (r
 	before := processUsage(c.cmd.Process.Pid)
 	began := time.Now()
 	var last usage
+	opened := req.Setup == nil
 	var starting bool       // the second reader
 	var spent time.Duration // before that
 	if err := writeFrame(c.in, req); err != nil {
 		c.kill(crashed)
-		return response{}, c.autopsy(0, 0), nil
+		d := c.autopsy(0, 0)
+		if !opened && d.cause == crashed {
+			d.cause = crashedEarly
+		}
+		return response{}, d, nil
 	}
 	watch := time.NewTicker(watchEvery)
 	defer watch.Stop()
@@ -194,9 +199,17 @@ func (c *child) call(ctx context.Context, req request, lim Limits, pages int) (r
 				if starting && d.ofItself() {
 					d.cause = failedStart
 				}
+				if !opened && d.cause == crashed {
+					// Nothing of the document has been looked at yet.
+					d.cause = crashedEarly
+				}
 				return response{}, d, nil
 			}
 			if res.Note {
+				if res.Opened {
+					opened = true
+					continue
+				}
 				if pages = max(pages, res.Pages); starting && !res.Starting {
 					// From here on the document pays again.
 					before.cpu = processUsage(c.cmd.Process.Pid).cpu - spent
@@ -210,6 +223,7 @@ func (c *child) call(ctx context.Context, req request, lim Limits, pages int) (r
 			if res.Pages == 0 {
 				res.Pages = pages
 			}
+			res.Opened = opened
 			return res, nil, res.err()
 		case <-ctx.Done():
 			c.kill(killedByUs)

@@ -68,6 +68,10 @@ func ChildMain(in io.Reader, out io.Writer) int {
 			res = response{Pages: res.Pages}
 			res.fail(err)
 		}
+		if res.Large = doc.large(); req.Op == opClose && !req.Wait {
+			working.Store(false)
+			continue
+		}
 		if err := writeFrame(out, res); err != nil {
 			return 1
 		}
@@ -89,17 +93,16 @@ func serve(doc **document, room *rooms, req request, res *response, note func(re
 		}
 	}()
 	ctx := context.Background()
-	switch req.Op {
-	case opOpen:
+	if req.Setup != nil {
 		(*doc).close()
 		*doc = nil
-		if req.Setup == nil {
-			return fmt.Errorf("open without setup")
-		}
 		debug.SetMemoryLimit(req.Setup.Limits.Memory * 3 / 4)
-		*doc, err = openDocument(req.Path, *req.Setup, note, room)
-		return err
-	case opClose:
+		if *doc, err = openDocument(req.Path, *req.Setup, note, room); err != nil {
+			return err
+		}
+		note(response{Opened: true})
+	}
+	if req.Op == opClose {
 		large := (*doc).large()
 		(*doc).close()
 		*doc = nil

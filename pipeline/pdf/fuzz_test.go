@@ -48,7 +48,7 @@ func FuzzSniff(f *testing.F) {
 // FuzzChildTalk gives a child any bytes for requests: it answers in frames or
 // ends.
 func FuzzChildTalk(f *testing.F) {
-	for _, r := range []request{{Op: opOpen, Path: "/dev/null"}, {Op: opInspect}, {Op: opNormalise}, {Op: opPicture, Page: 1}, {Op: opClose}} {
+	for _, r := range []request{{Op: opInspect, Path: "/dev/null", Setup: &setup{}}, {Op: opInspect}, {Op: opNormalise}, {Op: opPicture, Page: 1}, {Op: opClose}} {
 		var b bytes.Buffer
 		if err := writeFrame(&b, r); err != nil {
 			f.Fatal(err)

@@ -229,7 +229,8 @@ type Session struct {
 	pool     *Pool
 	path     string
 	child    *child
-	opened   bool // the child has been told of the file
+	opened   bool // the child has the file open
+	large    bool // and has grown by it
 	question *wireQuestion
 	pages    int // as far as known; sets the timer
 	closed   bool
@@ -351,8 +352,13 @@ func (s *Session) Close() {
 	s.closed = true
 	if s.child != nil {
 		if s.opened && s.child.alive() {
-			// Whatever it answers: a child that cannot close is dead and is replaced.
-			_, _, _ = s.child.call(context.Background(), request{Op: opClose}, s.pool.opt.Limits, 0)
+			// A child that cannot close is dead and is replaced. After an ordinary
+			// document nobody waits for it.
+			if s.large {
+				_, _, _ = s.child.call(context.Background(), request{Op: opClose, Wait: true}, s.pool.opt.Limits, 0)
+			} else {
+				_ = writeFrame(s.child.in, request{Op: opClose})
+			}
 		}
 		s.pool.giveBack(s.child)
 		s.child = nil
@@ -400,17 +406,11 @@ func (s *Session) call(ctx context.Context, req request) (response, error) {
 // ask is one try: the file is opened in the child where that has not been done.
 func (s *Session) ask(ctx context.Context, req request) (response, *death, error) {
 	if !s.opened {
-		res, d, err := s.child.call(ctx, request{Op: opOpen, Path: s.path, Setup: &s.pool.setup}, s.pool.opt.Limits, 0)
-		if d != nil && d.cause == crashed {
-			// Nothing of the document has been looked at yet.
-			d.cause = crashedEarly
-		}
-		if d != nil || err != nil {
-			return res, d, err
-		}
-		s.opened = true
+		req.Path, req.Setup = s.path, &s.pool.setup
 	}
 	res, d, err := s.child.call(ctx, req, s.pool.opt.Limits, s.pages)
+	s.opened = d == nil && res.Opened
+	s.large = res.Large
 	if res.Pages > 0 {
 		s.pages = res.Pages
 	}

@@ -22,7 +22,6 @@ const maxFrame = 64 << 20
 type op string
 
 const (
-	opOpen      op = "open"
 	opInspect   op = "inspect"
 	opNormalise op = "normalise"
 	opPicture   op = "picture"
@@ -40,7 +39,8 @@ type request struct {
 	Page     int           `json:"page,omitempty"`
 	Last     int           `json:"last,omitempty"` // with opExtract: Page is the first
 	DPI      int           `json:"dpi,omitempty"`
-	Setup    *setup        `json:"setup,omitempty"` // with opOpen
+	Setup    *setup        `json:"setup,omitempty"` // the file at Path is to be opened first
+	Wait     bool          `json:"wait,omitempty"`  // with opClose: it is to be answered
 }
 
 // setup is what a child must know of the pool's options.
@@ -58,11 +58,13 @@ type wireQuestion struct {
 	At         time.Time       `json:"at,omitzero"`
 }
 
-// response is a note or the answer. A note says how many pages there are, or that
-// the second reader is being started, which costs time and memory that are not
-// the document's.
+// response is a note or the answer. A note says that the file is open, how many
+// pages there are, or that the second reader is being started, which costs time
+// and memory that are not the document's.
 type response struct {
 	Note     bool             `json:"note,omitempty"`
+	Opened   bool             `json:"opened,omitempty"`
+	Large    bool             `json:"large,omitempty"` // the document has made the child grow
 	Starting bool             `json:"starting,omitempty"`
 	Pages    int              `json:"pages,omitempty"`
 	Verdict  *dossier.Verdict `json:"verdict,omitempty"`
