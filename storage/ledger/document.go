@@ -161,7 +161,7 @@ func (t *tx) count(ctx context.Context, s subject) error {
 func (l *Ledger) Receive(ctx context.Context, in dossier.Intake) (dossier.Standing, error) {
 	in.Slip = storable(in.Slip)
 	var st dossier.Standing
-	err := l.update(ctx, func(ctx context.Context, t *tx) (err error) {
+	err := l.updateTogether(ctx, func(ctx context.Context, t *tx) (err error) {
 		st, err = t.receive(ctx, in)
 		return err
 	})
@@ -299,7 +299,7 @@ func (l *Ledger) Settle(ctx context.Context, rec dossier.Record) error {
 		return fmt.Errorf("settle: write the record: %w", err)
 	}
 	in := dossier.Intake{ID: rec.ID, Slip: storable(rec.Slip), Original: rec.Original, ReceivedAt: rec.ReceivedAt}
-	err = l.update(ctx, func(ctx context.Context, t *tx) error {
+	err = l.updateTogether(ctx, func(ctx context.Context, t *tx) error {
 		subject, d, err := t.open(ctx, in)
 		if err != nil {
 			return err
@@ -355,7 +355,7 @@ func (l *Ledger) Refuse(ctx context.Context, ref dossier.Refusal) error {
 		return fmt.Errorf("refuse: write the refusal: %w", err)
 	}
 	in := dossier.Intake{ID: ref.ID, Slip: storable(ref.Slip), Original: ref.Original, ReceivedAt: ref.ReceivedAt}
-	err = l.update(ctx, func(ctx context.Context, t *tx) error {
+	err = l.updateTogether(ctx, func(ctx context.Context, t *tx) error {
 		_, d, err := t.open(ctx, in)
 		if err != nil {
 			return err

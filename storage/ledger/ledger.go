@@ -50,6 +50,7 @@ type Ledger struct {
 
 	series seriesCache
 
+	together  together     // SQLite: who commits with whom
 	deadlocks atomic.Int64 // met and undone; there should be none
 
 	mu    sync.Mutex
@@ -316,14 +317,22 @@ func (l *Ledger) updateOnce(ctx context.Context, f func(ctx context.Context, t *
 	if err := f(ctx, t); err != nil {
 		return err
 	}
-	head, tail, rows := t.counterRows()
-	if _, err := t.bulk(ctx, head, tail, rows); err != nil {
-		return fmt.Errorf("keep the tallies: %w", err)
+	if err := t.keepTallies(ctx); err != nil {
+		return err
 	}
 	if err := stx.Commit(); err != nil {
 		return err
 	}
 	l.kick(t.queued)
+	return nil
+}
+
+// keepTallies adds to SQLite's counters what the transaction has changed.
+func (t *tx) keepTallies(ctx context.Context) error {
+	head, tail, rows := t.counterRows()
+	if _, err := t.bulk(ctx, head, tail, rows); err != nil {
+		return fmt.Errorf("keep the tallies: %w", err)
+	}
 	return nil
 }
 
