@@ -192,6 +192,13 @@ func TestAccessMatrix(t *testing.T) {
 		"GET /documents/{id}/pages/{page}": get("/documents/{id}/pages/1?dpi=24"),
 		"GET /station":                     get("/station?code={code}"),
 		"GET /inbox":                       get("/inbox"),
+		"GET /tray":                        get("/tray"),
+		"POST /tray/file": post("/tray/file", func(u dossier.UnitCode) url.Values {
+			return url.Values{"id": {h.waits(u, page)}, "kind": {"component"}, "code": {code(u, 1)}}
+		}),
+		"POST /tray/discard": post("/tray/discard", func(u dossier.UnitCode) url.Values {
+			return url.Values{"id": {h.waits(u, page)}}
+		}),
 		"POST /inbox/replay": post("/inbox/replay", func(u dossier.UnitCode) url.Values {
 			return url.Values{"id": {documents[u]}}
 		}),
@@ -233,7 +240,7 @@ func TestAccessMatrix(t *testing.T) {
 	}
 	// Routes whose subject is the actor, not the asked unit: their own scope is
 	// tested elsewhere, here only who may enter.
-	aboutNobody := []string{"GET /inbox", "GET /audit", "GET /api/v1/tray", "GET /closings", "GET /api/v1/closings"}
+	aboutNobody := []string{"GET /inbox", "GET /audit", "GET /api/v1/tray", "GET /closings", "GET /api/v1/closings", "GET /tray"}
 	// Routes for people only.
 	people := []string{"GET /password", "POST /password", "POST /logout"}
 

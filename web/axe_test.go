@@ -31,6 +31,7 @@ func TestPagesForEverybody(t *testing.T) {
 	r.json(t, &signed)
 	r = h.send(token, code("H51.10", 1), "component", "accept/blank-back.pdf")
 	r.json(t, &blank)
+	h.waits("H51.10", scan(t, "accept/page.png"))
 	b := newBrowser(t, h)
 	b.expected = []string{"404 (Not Found)", "401 (Unauthorized)"}
 
@@ -52,11 +53,11 @@ func TestPagesForEverybody(t *testing.T) {
 	b.signIn("lan")
 	pages := []string{"/?period=2024", "/?period=2024&unit=H51.10&lang=en", "/?period=2019&lang=vi", "/list?period=2024&indicator=4.2&side=missing",
 		"/list?period=2019&indicator=4.2", "/dossiers/" + code("H51.10", 1), "/documents/" + signed.ID, "/documents/" + blank.ID,
-		"/station", "/station?code=" + code("H51.10", 1), "/dossiers/" + code("H51.10", 1) + "/receipt", "/inbox", "/operations", "/password", "/nothing"}
+		"/station", "/station?code=" + code("H51.10", 1), "/dossiers/" + code("H51.10", 1) + "/receipt", "/tray", "/inbox", "/operations", "/password", "/nothing"}
 	for _, p := range pages {
 		look(p, "light")
 	}
-	for _, p := range []string{pages[0], "/documents/" + blank.ID, "/station?code=" + code("H51.10", 1)} {
+	for _, p := range []string{pages[0], "/documents/" + blank.ID, "/station?code=" + code("H51.10", 1), "/tray"} {
 		look(p, "dark")
 	}
 

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -90,6 +91,7 @@ func navigation(a dossier.Role) []navItem {
 		}
 	}
 	add("/station", "nav-station", maySend)
+	add("/tray", "nav-tray", maySend)
 	add("/", "nav-figures", mayFigures)
 	add("/inbox", "nav-inbox", mayLook)
 	add("/closings", "nav-closings", mayClosings)
@@ -134,6 +136,9 @@ func (s *server) render(w http.ResponseWriter, r *http.Request, status int, name
 	if who.Window {
 		p.Person, p.Local = who.name, who.local
 		p.Nav = navigation(who.Role)
+		if s.Tray == nil {
+			p.Nav = slices.DeleteFunc(p.Nav, func(n navItem) bool { return n.Href == "/tray" })
+		}
 		for i := range p.Nav {
 			p.Nav[i].Here = p.Nav[i].Href == r.URL.Path || p.Nav[i].Href != "/" && strings.HasPrefix(r.URL.Path, p.Nav[i].Href+"/")
 			p.Nav[i].Text = say(l, p.Nav[i].Text)

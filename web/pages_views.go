@@ -470,10 +470,25 @@ type inboxItem struct {
 	Dossier                    dossier.Code
 }
 
+// inboxGroup is what failed for one reason: the stage in which we failed. Causes
+// are what the program said, for whoever mends it.
 type inboxGroup struct {
 	Message, Count string
+	Causes         []string
 	MayReplay      bool
 	Items          []inboxItem
+}
+
+// maxCauses is how many different causes a group tells; more say nothing more.
+const maxCauses = 3
+
+// faultReason is the stage that Process names before the cause.
+func faultReason(message string) string {
+	stage, _, _ := strings.Cut(message, ": ")
+	if _, ok := messages["fault-"+stage]; ok {
+		return stage
+	}
+	return "other"
 }
 
 func (s *server) inboxPage(w http.ResponseWriter, r *http.Request) error {
@@ -502,11 +517,15 @@ func (s *server) inboxPage(w http.ResponseWriter, r *http.Request) error {
 	b.MayReplay = maySend.Roles[who.Role] != ReachNone
 	at := map[string]int{}
 	for _, f := range list {
-		n, ok := at[f.Message]
+		reason := faultReason(f.Message)
+		n, ok := at[reason]
 		if !ok {
 			n = len(b.Groups)
-			at[f.Message] = n
-			b.Groups = append(b.Groups, inboxGroup{Message: f.Message, MayReplay: b.MayReplay})
+			at[reason] = n
+			b.Groups = append(b.Groups, inboxGroup{Message: say(l, "fault-"+reason), MayReplay: b.MayReplay})
+		}
+		if g := &b.Groups[n]; f.Message != "" && len(g.Causes) < maxCauses && !slices.Contains(g.Causes, f.Message) {
+			g.Causes = append(g.Causes, f.Message)
 		}
 		b.Groups[n].Items = append(b.Groups[n].Items, inboxItem{f.ID, clock(f.ReceivedAt), cmpOr(tree.by[f.Unit].Name, string(f.Unit)),
 			named(l, "kind", string(f.Kind)), f.Dossier})

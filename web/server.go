@@ -134,6 +134,7 @@ func (s *server) routePages() error {
 	s.routeDashboard()
 	s.routeViews()
 	s.routeStation()
+	s.routeTrayPages()
 	s.routePeople()
 	s.route("GET /audit", mayAudit, s.auditPage)
 	return nil

@@ -308,3 +308,120 @@ func TestBrowserCamera(t *testing.T) {
 	time.Sleep(300 * time.Millisecond) // for the picture only: the thumbnails
 	b.picture("station-photos")
 }
+
+// What could not file itself is looked at, filed by its code, refused where the
+// scan is bad, and given up.
+func TestBrowserTray(t *testing.T) {
+	h := newHouse(t, setup{})
+	h.account("lan", dossier.Clerk, "H51.10", false)
+	h.waits("H51.10", scan(t, "accept/scan-a4-g4-2-pages.pdf"))
+	h.waits("H51.10", scan(t, "reject/low-resolution/100-dpi.pdf"))
+	h.waits("H51.10", scan(t, "accept/page.png"))
+	h.waits("H51.11", scan(t, "accept/page.jpg"))
+	b := newBrowser(t, h)
+	b.expected = []string{"422 (Unprocessable"}
+	b.signIn("lan")
+	b.run(chromedp.Click("header nav a[href='/tray']"))
+	b.has("3 tệp đang chờ")
+	drawn := `document.querySelector(".pages img").complete && document.querySelector(".pages img").naturalWidth > 300`
+	b.until(drawn)
+	b.run(chromedp.Click(".pages .tools a"))
+	b.has("Trang trước")
+	b.until(drawn)
+	b.picture("tray")
+	// A wrong code says what to do, and what was typed stays.
+	b.run(chromedp.Focus("input[name=name]"), chromedp.KeyEvent("Tờ khai"), chromedp.Focus("input[name=code]"), chromedp.KeyEvent("H51.10-241301-0001\r"))
+	b.run(chromedp.WaitVisible(".note.bad"))
+	if got := get(b, chromedp.Value("input[name=name]")); got != "Tờ khai" {
+		t.Errorf("the name is %q", got)
+	}
+	// The reader types the code and Enter: filed, and the next is there.
+	b.run(chromedp.Evaluate[chromedp.Void](`document.querySelector("input[name=code]").value = ""`), chromedp.Focus("input[name=code]"),
+		chromedp.KeyEvent("https://tra-cuu.example/"+code("H51.10", 1)+"\r"))
+	b.has("2 tệp đang chờ")
+	b.has("Tờ khai · " + code("H51.10", 1))
+	b.run(chromedp.KeyEvent(code("H51.10", 1) + "\r"))
+	b.run(chromedp.WaitVisible(".note.bad"))
+	b.has("Hãy quét lại ở 300 dpi")
+	b.has("1 tệp đang chờ")
+	b.until(drawn)
+	b.picture("tray-rejected")
+	b.run(chromedp.Click("form[action='/tray/discard'] button"))
+	b.has("Khay trống")
+	docs, err := h.ledger.Documents(context.Background(), dossier.Code(code("H51.10", 1)))
+	stored := 0
+	for _, d := range docs {
+		if d.State == dossier.Stored && d.Record.Slip.Name == "Tờ khai" && d.Record.Slip.Door == dossier.DoorHot {
+			stored++
+		}
+	}
+	if err != nil || stored != 1 {
+		t.Errorf("%d stored of %d, %v", stored, len(docs), err)
+	}
+}
+
+// What failed for our fault is grouped by its reason, and tried again one by one
+// and all at once.
+func TestBrowserInbox(t *testing.T) {
+	h := newHouse(t, setup{fault: true})
+	h.account("lan", dossier.Clerk, "H51.10", false)
+	token := h.token(dossier.Clerk, "H51.10")
+	var ids []string
+	for n, f := range []string{"accept/page.png", "accept/page.jpg", "accept/scan-a5-grey.pdf"} {
+		r := h.send(token, code("H51.10", n+1), "component", f)
+		p := wantProblem(t, r, 500, "faulted")
+		ids = append(ids, p.Document)
+	}
+	h.send(h.token(dossier.Clerk, "H51.11"), code("H51.11", 1), "component", "accept/page.png")
+	b := newBrowser(t, h)
+	b.signIn("lan")
+	b.run(chromedp.Click("header nav a[href='/inbox']"))
+	b.has("3 tệp")
+	b.has("Chưa xử lý xong")
+	b.has("the judge is away")
+	if get(b, chromedp.Evaluate[bool](`document.body.innerText.includes("H51.11")`)) {
+		t.Error("a sister's documents are shown")
+	}
+	b.picture("inbox")
+	// tried is how often each was tried again, by the audit log.
+	tried := func() map[string]int {
+		deeds, err := h.ledger.Deeds(context.Background(), dossier.DeedQuery{Action: dossier.ActReplay})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := map[string]int{}
+		for _, d := range deeds {
+			out[d.Object]++
+		}
+		return out
+	}
+	// wait until the condition holds; the judge is still away, so that what is tried
+	// again fails again and comes back.
+	wait := func(what string, done func() bool) {
+		for deadline := time.Now().Add(30 * time.Second); !done(); time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("never: %s; tried again %v", what, tried())
+			}
+		}
+	}
+	back := func() bool {
+		list, err := h.ledger.Faulted(context.Background(), []dossier.UnitCode{"H51.10"}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list) == len(ids)
+	}
+	b.run(chromedp.Click("table.data form button"))
+	wait("one is tried again", func() bool { return len(tried()) == 1 })
+	wait("it is back", back)
+	b.open("/inbox")
+	b.has("3 tệp")
+	b.run(chromedp.Click("form.tools button"))
+	wait("all are tried again", func() bool { return len(tried()) == len(ids) })
+	wait("all are back", back)
+	for _, id := range ids {
+		if tried()[id] == 0 {
+			t.Errorf("document %s was not tried again", id)
+		}
+	}
+}

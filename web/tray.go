@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -149,79 +150,45 @@ type filingInput struct {
 const filingWait = 30 * time.Second
 
 func (s *server) fileFromTray(ctx context.Context, in *filingInput) (*sendOutput, error) {
-	if _, err := s.waitingScan(ctx, in.ID); err != nil {
-		return nil, err
-	}
-	slip, err := s.filing(ctx, in.Body)
+	st, err := s.fileScan(ctx, in.ID, in.Body)
 	if err != nil {
-		return nil, err
-	}
-	if err := within(ctx, slip.Unit); err != nil {
-		return nil, err
-	}
-	slip.By = actorOf(ctx).ID
-	wctx, cancel := context.WithTimeout(ctx, filingWait)
-	defer cancel()
-	st, err := s.Tray.File(wctx, in.ID, slip)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.audit(ctx, dossier.ActSend, slip.Unit, st.Intake.ID); err != nil {
 		return nil, err
 	}
 	out := &sendOutput{}
 	return out, out.verdict(st, http.StatusCreated)
 }
 
-// filing is the slip that a person filled in.
-func (s *server) filing(ctx context.Context, b FilingBody) (dossier.Slip, error) {
-	slip := dossier.Slip{Kind: dossier.Kind(b.Kind), Replaces: b.Replaces}
-	var err error
-	if slip.Kind == dossier.ResultInForce {
-		if slip.Unit, err = dossier.ParseUnitCode(b.Unit); err != nil {
-			return slip, badValue("unit")
-		}
-		tree, err := s.trees.get(ctx)
-		if err != nil {
-			return slip, err
-		}
-		if _, ok := tree.by[slip.Unit]; !ok {
-			return slip, dossier.ErrUnknownUnit
-		}
+// fileScan hands a scan of the tray in as a person says.
+func (s *server) fileScan(ctx context.Context, id string, b FilingBody) (dossier.Standing, error) {
+	if _, err := s.waitingScan(ctx, id); err != nil {
+		return dossier.Standing{}, err
+	}
+	slip, err := s.filing(ctx, b)
+	if err != nil {
+		return dossier.Standing{}, err
+	}
+	wctx, cancel := context.WithTimeout(ctx, filingWait)
+	defer cancel()
+	st, err := s.Tray.File(wctx, id, slip)
+	if err != nil {
+		return st, err
+	}
+	return st, s.auditSent(ctx, slip, st.Intake.ID)
+}
+
+// filing is the slip that a person filled in: what PUT has in its path, query
+// and headers.
+func (s *server) filing(ctx context.Context, b FilingBody) (slip dossier.Slip, err error) {
+	if b.Kind == string(dossier.ResultInForce) {
+		slip, err = s.resultSlip(ctx, b.Unit)
 	} else {
-		if slip.Dossier, err = dossier.ParseCode(b.Dossier); err != nil {
-			return slip, dossier.Reject(dossier.WrongDossier, dossier.Text{}, err)
-		}
-		if slip.Unit, err = s.Register.ResolveUnit(ctx, slip.Dossier); err != nil {
-			return slip, err
-		}
+		slip, err = s.dossierSlip(ctx, b.Dossier, b.Kind)
 	}
-	if slip.Paper, err = dossier.ParsePaperCode(b.Paper); err != nil {
-		return slip, badValue("paper")
-	}
-	if slip.OwnerID, err = ownerID(b.OwnerID); err != nil {
+	if err != nil {
 		return slip, err
 	}
-	for _, f := range []struct {
-		name, value string
-		to          *string
-	}{{"name", b.Name, &slip.Name}, {"number", b.Number, &slip.Number}} {
-		if *f.to, err = cleanText(f.name, f.value); err != nil {
-			return slip, err
-		}
-	}
-	if slip.Kind == dossier.ResultInForce && slip.Number == "" {
-		return slip, badValue("number")
-	}
-	for _, f := range []struct {
-		name, value string
-		to          *dossier.Date
-	}{{"issued_on", b.IssuedOn, &slip.IssuedOn}, {"valid_from", b.ValidFrom, &slip.ValidFrom}, {"valid_to", b.ValidTo, &slip.ValidTo}} {
-		if *f.to, err = day(f.name, f.value); err != nil {
-			return slip, err
-		}
-	}
-	return slip, nil
+	return s.slip(ctx, slip, &SendInput{OwnerID: b.OwnerID, NameHeader: url.PathEscape(b.Name), NumberHeader: url.PathEscape(b.Number),
+		Paper: b.Paper, IssuedOn: b.IssuedOn, ValidFrom: b.ValidFrom, ValidTo: b.ValidTo, Replaces: b.Replaces})
 }
 
 type discardInput struct {
@@ -229,12 +196,16 @@ type discardInput struct {
 }
 
 func (s *server) discardFromTray(ctx context.Context, in *discardInput) (*struct{}, error) {
-	w, err := s.waitingScan(ctx, in.ID)
+	return nil, s.discardScan(ctx, in.ID)
+}
+
+func (s *server) discardScan(ctx context.Context, id string) error {
+	w, err := s.waitingScan(ctx, id)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := s.audit(ctx, dossier.ActDiscard, w.Unit, in.ID); err != nil {
-		return nil, err
+	if err := s.audit(ctx, dossier.ActDiscard, w.Unit, id); err != nil {
+		return err
 	}
-	return nil, s.Tray.Discard(ctx, in.ID)
+	return s.Tray.Discard(ctx, id)
 }
