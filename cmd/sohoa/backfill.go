@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -59,7 +60,7 @@ Exit 0 when every row is in, 3 when some rows were rejected or skipped,
 	cmd.Flags().StringVar(&f.match, "match", "", "path of a file for rows that name none: {unit}/{number}.pdf")
 	cmd.Flags().StringVar(&f.between, "between", "", "hours of the day in which to work: 18:00-06:00")
 	cmd.Flags().Float64Var(&f.rate, "rate", 0, "rows a second at most (default: as fast as it goes)")
-	cmd.Flags().IntVar(&f.parallel, "parallel", 4, "documents in flight")
+	cmd.Flags().IntVar(&f.parallel, "parallel", max(4, 2*runtime.NumCPU()), "documents in flight")
 	return cmd
 }
 

@@ -20,7 +20,7 @@ import (
 // TCVN3 text under Vietnamese headers; the files are found by unit and number.
 func TestResultsInForce(t *testing.T) {
 	dir := t.TempDir()
-	h, err := openHouse(dir)
+	h, err := openHouse(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

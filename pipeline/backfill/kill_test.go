@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 		os.Exit(pdf.ChildMain(os.Stdin, os.Stdout))
 	}
 	if dir := os.Getenv(childEnv); dir != "" {
-		if err := backfillIn(dir); err != nil {
+		if err := backfillIn(dir, nil); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -54,7 +54,7 @@ type house struct {
 	close  func()
 }
 
-func openHouse(dir string) (*house, error) {
+func openHouse(dir string, observe func(context.Context, pipeline.Observation)) (*house, error) {
 	ctx := context.Background()
 	log := zerolog.New(os.Stderr).Level(zerolog.ErrorLevel)
 	d, err := disk.Open(filepath.Join(dir, "archive"))
@@ -75,15 +75,15 @@ func openHouse(dir string) (*house, error) {
 	h := &house{ledger: l, store: d}
 	h.pipe = pipeline.New(pipeline.Options{Store: d, Ledger: l, Judge: judge, SpoolDir: d.SpoolDir(),
 		Profile: func(d dossier.Date) dossier.Profile { return dossier.ProfileFor(d) },
-		Limit:   64 << 20, DPI: 200, Tool: "sohoa test", Now: time.Now, Log: log})
+		Limit:   64 << 20, DPI: 200, Tool: "sohoa test", Now: time.Now, Log: log, Observe: observe})
 	h.close = func() { judge.Close(); l.Close() }
 	return h, nil
 }
 
 // backfillIn runs the backfill of a folder once: its manifest, files, journal
 // and outcome file.
-func backfillIn(dir string) (err error) {
-	h, err := openHouse(dir)
+func backfillIn(dir string, observe func(context.Context, pipeline.Observation)) (err error) {
+	h, err := openHouse(dir, observe)
 	if err != nil {
 		return err
 	}
@@ -176,7 +176,7 @@ func TestKilled(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "manifest.csv"), []byte(j.manifest), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	h, err := openHouse(dir)
+	h, err := openHouse(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
