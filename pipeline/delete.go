@@ -74,6 +74,9 @@ func (p *Pipeline) bury(ctx context.Context, st dossier.Standing, o dossier.Orde
 		return stone, err
 	}
 	folder := Folder(st.Intake)
+	if err := p.held(ctx, folder); err != nil {
+		return stone, err
+	}
 	keys, err := p.mortal(ctx, folder, stone)
 	if err != nil {
 		return stone, err

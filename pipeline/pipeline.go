@@ -23,12 +23,13 @@ type Options struct {
 	Store    storage.Store
 	Ledger   Ledger
 	Judge    *pdf.Pool
-	Bulk     *pdf.Pool                          // judges what comes by the thousand, so that counters need not wait for a child; nil: Judge does
-	SpoolDir string                             // for bytes on their way; best on the store's own file system
-	Profile  func(dossier.Date) dossier.Profile // scan rules by the day of reception
-	Limit    int64                              // bytes a document may have
-	DPI      int                                // resolution of images that state none
-	Tool     string                             // name and version written into records
+	Bulk     *pdf.Pool                               // judges what comes by the thousand, so that counters need not wait for a child; nil: Judge does
+	SpoolDir string                                  // for bytes on their way; best on the store's own file system
+	Profile  func(dossier.Date) dossier.Profile      // scan rules by the day of reception
+	Retain   func(dossier.Slip, time.Time) time.Time // until when a document received then is kept from being deleted; nil or zero: not at all
+	Limit    int64                                   // bytes a document may have
+	DPI      int                                     // resolution of images that state none
+	Tool     string                                  // name and version written into records
 	Now      func() time.Time
 	Log      zerolog.Logger
 	Hook     func(Point)                        // called around every durable step; tests end the process in it
@@ -164,12 +165,14 @@ const (
 	StepIntake   Step = "receive: intake and job"            // from here on the document is ours to bring to its verdict
 	StepArchive  Step = "store: archive copy"                // a crash after it leaves a copy that the next try finds again
 	StepRecord   Step = "settle: record"                     // from here on the document exists; the ledger catches up
+	StepRetain   Step = "settle: retention"                  // where there is a policy and the store can
 	StepEnter    Step = "settle: ledger"
 	StepRefusal  Step = "refuse: refusal"
 	StepRefuse   Step = "refuse: ledger"
 
 	StepEvent   Step = "event: object" // from here on it has happened; the ledger catches up
 	StepEvented Step = "event: ledger"
+	StepHold    Step = "hold: store" // where the store can; the event alone holds, too
 
 	StepTombstone Step = "delete: tombstone" // from here on the document is deleted; ledger and bytes follow
 	StepDelete    Step = "delete: ledger"
@@ -179,8 +182,8 @@ const (
 // Steps lists every step, so that a test can break each one.
 func Steps() []Step {
 	return []Step{StepOriginal, StepIntake, stepOf("open"), stepOf("validate"), stepOf("normalise"), stepOf("store"),
-		StepArchive, StepRecord, StepEnter, StepRefusal, StepRefuse,
-		StepEvent, StepEvented, StepTombstone, StepDelete, StepErase}
+		StepArchive, StepRecord, StepRetain, StepEnter, StepRefusal, StepRefuse,
+		StepEvent, StepEvented, StepHold, StepTombstone, StepDelete, StepErase}
 }
 
 // durable runs one durable step between its hooks.

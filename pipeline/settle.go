@@ -70,6 +70,10 @@ func (r *run) enter(rec dossier.Record) error {
 			return err
 		}
 	}
+	// Before the last step, so that it is repeated until it is done.
+	if err := r.p.durable(StepRetain, func() error { return r.p.retain(r.ctx, rec) }); err != nil {
+		return err
+	}
 	return r.p.durable(StepEnter, func() error { return r.p.Ledger.Settle(r.ctx, rec) })
 }
 

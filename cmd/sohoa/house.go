@@ -31,18 +31,19 @@ type app struct {
 	stdout, stderr io.Writer
 	now            func() time.Time
 
-	config   string
-	data     string
-	database string
-	store    string
-	trust    string
-	logLevel string
-	traces   string
-	profiles []dossier.Profile
-	signOn   *web.SignOn
-	limit    int64
-	dpi      int
-	childMem int64
+	config    string
+	data      string
+	database  string
+	store     string
+	trust     string
+	logLevel  string
+	traces    string
+	profiles  []dossier.Profile
+	retention []dossier.Retention
+	signOn    *web.SignOn
+	limit     int64
+	dpi       int
+	childMem  int64
 
 	secureCookies, behindProxy bool
 }
@@ -216,6 +217,9 @@ func (a *app) open(ctx context.Context) (*house, error) {
 		return fail(err)
 	}
 	h.closers = append(h.closers, h.bulk.Close)
+	if err := a.checkRetention(ctx, h); err != nil {
+		return fail(err)
+	}
 	h.metrics = prometheus.NewRegistry()
 	m := newMetrics(h.metrics, h.ledger, h.log)
 	if h.traces, err = openTraces(ctx, a.traces, h.log); err != nil {
@@ -230,6 +234,7 @@ func (a *app) open(ctx context.Context) (*house, error) {
 		Bulk:     h.bulk,
 		SpoolDir: spool,
 		Profile:  func(d dossier.Date) dossier.Profile { return dossier.ProfileFor(d, a.profiles...) },
+		Retain:   func(s dossier.Slip, at time.Time) time.Time { return dossier.RetainUntil(a.retention, s, at) },
 		Limit:    a.limit,
 		DPI:      a.dpi,
 		Tool:     "sohoa " + version(),

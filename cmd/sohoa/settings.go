@@ -21,9 +21,10 @@ import (
 
 // file is sohoa.yaml: every flag by its name, and what does not fit a flag.
 type file struct {
-	Profiles []dossier.Profile    `yaml:"profiles"` // own scan rules
-	SignOn   *web.SignOn          `yaml:"sso"`      // the single sign-on
-	Flags    map[string]yaml.Node `yaml:",inline"`
+	Profiles  []dossier.Profile    `yaml:"profiles"`  // own scan rules
+	Retention []dossier.Retention  `yaml:"retention"` // how long stored documents are kept from being deleted
+	SignOn    *web.SignOn          `yaml:"sso"`       // the single sign-on
+	Flags     map[string]yaml.Node `yaml:",inline"`
 }
 
 // settings completes the command's flags: what the command line does not say
@@ -41,6 +42,12 @@ func (a *app) settings(cmd *cobra.Command) error {
 		}
 	}
 	a.profiles = conf.Profiles
+	for _, r := range conf.Retention {
+		if err := r.Valid(); err != nil {
+			return usage("%s: %w", path, err)
+		}
+	}
+	a.retention = conf.Retention
 	if a.signOn = conf.SignOn; a.signOn != nil {
 		if err := a.signOn.Valid(); err != nil {
 			return usage("%s: sso: %w", path, err)

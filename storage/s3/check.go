@@ -116,17 +116,24 @@ func (s *Store) checkLock(ctx context.Context) error {
 	if !s.opt.ObjectLock {
 		return nil
 	}
+	can, err := s.CanLock(ctx)
+	if err == nil && !can {
+		return fmt.Errorf("storage/s3: object lock is asked for, but bucket %s was made without it", s.opt.Bucket)
+	}
+	return err
+}
+
+// CanLock reports whether the bucket has object lock.
+func (s *Store) CanLock(ctx context.Context) (bool, error) {
 	enabled := ""
 	err := s.retry(ctx, "s3:GetBucketObjectLockConfiguration", func(ctx context.Context, _ func()) (err error) {
 		enabled, _, _, _, err = s.core.GetObjectLockConfig(ctx, s.opt.Bucket)
 		return err
 	})
-	switch {
-	case code(err) == "ObjectLockConfigurationNotFoundError", err == nil && enabled != "Enabled":
-		return fmt.Errorf("storage/s3: object lock is asked for, but bucket %s was made without it", s.opt.Bucket)
-	default:
-		return err
+	if code(err) == "ObjectLockConfigurationNotFoundError" || errors.Is(unsupported(err), errors.ErrUnsupported) {
+		return false, nil
 	}
+	return enabled == "Enabled", err
 }
 
 // AbortStale removes uploads in parts that were begun before the given time and
