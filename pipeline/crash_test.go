@@ -6,8 +6,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -18,6 +25,7 @@ import (
 	"sohoa/pipeline"
 	"sohoa/storage"
 	"sohoa/storage/storagetest"
+	"sohoa/tally"
 )
 
 const crashEnv = "SOHOA_TEST_CRASH"
@@ -25,6 +33,7 @@ const crashEnv = "SOHOA_TEST_CRASH"
 // crashPlan is what a process that will be killed is told.
 type crashPlan struct {
 	Dir   string
+	Base  base
 	Files []string // absolute, so that the child needs no testing.T
 	Point *pipeline.Point
 }
@@ -67,11 +76,12 @@ func crashMain(plan string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
 	}
-	r, err := openRig(p.Dir, rigOptions{hook: func(at pipeline.Point) {
+	r, err := openRig(p.Dir, rigOptions{base: p.Base, hook: func(at pipeline.Point) error {
 		if at == *p.Point {
 			syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {} // the signal is on its way
 		}
+		return nil
 	}})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -155,12 +165,29 @@ func loadFiles(t *testing.T) (files []string) {
 	return files
 }
 
-// undisturbed is the picture of a run that nothing disturbs.
+// undisturbed is the picture of a run that nothing disturbs. Every step is met
+// in it: a step without a case is a step that nobody has broken.
 func undisturbed(t *testing.T) string {
 	t.Helper()
-	r := newRig(t, rigOptions{})
+	var mu sync.Mutex
+	met := map[pipeline.Step]bool{}
+	r := newRig(t, rigOptions{hook: func(at pipeline.Point) error {
+		mu.Lock()
+		defer mu.Unlock()
+		met[at.Step] = true
+		return nil
+	}})
 	if err := runLoad(r, loadFiles(t)); err != nil {
 		t.Fatal(err)
+	}
+	for _, s := range pipeline.Steps() {
+		if !met[s] {
+			t.Errorf("no document of the load comes to the step %q: give it one that does", s)
+		}
+		delete(met, s)
+	}
+	for s := range met {
+		t.Errorf("the step %q is not in Steps", s)
 	}
 	p, err := r.picture()
 	if err != nil {
@@ -169,53 +196,140 @@ func undisturbed(t *testing.T) string {
 	return p
 }
 
-// TestKilledAtEveryStep kills the process by SIGKILL just before and just after
-// every durable step; after resuming, archive, ledger and tallies equal those of
-// the undisturbed run.
-func TestKilledAtEveryStep(t *testing.T) {
+// TestSteps: every step that the source names is in Steps.
+func TestSteps(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(err)
+	}
+	steps := pipeline.Steps()
+	seen := 0
+	for _, name := range files {
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			v, ok := n.(*ast.ValueSpec)
+			if !ok {
+				return true
+			}
+			if id, ok := v.Type.(*ast.Ident); !ok || id.Name != "Step" {
+				return true
+			}
+			for i := range v.Names {
+				text, err := strconv.Unquote(v.Values[i].(*ast.BasicLit).Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if seen++; !slices.Contains(steps, pipeline.Step(text)) {
+					t.Errorf("%s: %s is not in Steps", name, v.Names[i].Name)
+				}
+			}
+			return true
+		})
+	}
+	if seen < 10 {
+		t.Errorf("only %d steps were found", seen)
+	}
+}
+
+// Ways in which a step breaks.
+const (
+	lost         = "lost"            // not done
+	reportedLost = "done, said lost" // done; the answer was lost
+	killedBefore = "killed before"
+	killedAfter  = "killed after"
+)
+
+var errLost = errors.New("the answer was lost")
+
+// TestCrashMatrix breaks every step in every way, on every store and ledger;
+// after resuming, archive, ledger and tallies equal those of the undisturbed run,
+// and verification finds nothing. In CI the pairs of store and ledger take turns:
+// each step and way is met on one pair, each pair meets every step;
+// SOHOA_CRASH=all is all of them on each.
+func TestCrashMatrix(t *testing.T) {
 	want := undisturbed(t)
-	for _, step := range pipeline.Steps() {
-		for _, after := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s/after=%v", step, after), func(t *testing.T) {
-				r := newRig(t, rigOptions{})
-				r.close()
-				plan, err := json.Marshal(crashPlan{r.dir, loadFiles(t), &pipeline.Point{Step: step, After: after}})
-				if err != nil {
-					t.Fatal(err)
+	ways := []string{lost, reportedLost, killedBefore, killedAfter}
+	for s, step := range pipeline.Steps() {
+		for w, way := range ways {
+			for b, on := range bases {
+				if os.Getenv("SOHOA_CRASH") != "all" && (s+w)%len(bases) != b {
+					continue
 				}
-				cmd := exec.Command("/proc/self/exe")
-				cmd.Env = append(os.Environ(), crashEnv+"="+string(plan))
-				out, err := cmd.CombinedOutput()
-				var exit *exec.ExitError
-				if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
-					t.Fatalf("the process was not killed at this step: %v\n%s", err, out)
-				}
-				resumed, err := openRig(r.dir, rigOptions{})
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer resumed.close()
-				compareAfterLoad(t, resumed, want)
-			})
+				t.Run(fmt.Sprintf("%s/%s/%s", step, way, on.name), func(t *testing.T) {
+					t.Parallel() // it mostly waits for disks
+					switch way {
+					case killedBefore, killedAfter:
+						killed(t, on.on(t), pipeline.Point{Step: step, After: way == killedAfter}, want)
+					default:
+						broken(t, on.on(t), pipeline.Point{Step: step, After: way == reportedLost}, want)
+					}
+				})
+			}
 		}
 	}
 }
 
-// TestEveryWriteBrokenTwice loses each write of the store, and lets each happen
-// but reports it lost; after trying again all is as in the undisturbed run.
-func TestEveryWriteBrokenTwice(t *testing.T) {
+// broken lets the first of these steps fail.
+func broken(t *testing.T, on base, point pipeline.Point, want string) {
+	var met atomic.Bool
+	r := newRig(t, rigOptions{base: on, hook: func(at pipeline.Point) error {
+		if at == point && !met.Swap(true) {
+			return errLost
+		}
+		return nil
+	}})
+	compareAfterLoad(t, r, want)
+	if !met.Load() {
+		t.Error("the step never came")
+	}
+}
+
+// killed lets the process die by SIGKILL at the first of these steps, and another
+// go on.
+func killed(t *testing.T, on base, point pipeline.Point, want string) {
+	r := newRig(t, rigOptions{base: on})
+	r.close()
+	plan, err := json.Marshal(crashPlan{r.dir, on, loadFiles(t), &point})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), crashEnv+"="+string(plan))
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+		t.Fatalf("the process was not killed at this step: %v\n%s", err, out)
+	}
+	resumed, err := openRig(r.dir, rigOptions{base: on})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resumed.close()
+	compareAfterLoad(t, resumed, want)
+}
+
+// TestEveryWriteBroken loses each write of the store, or lets it happen but reports
+// it lost (SOHOA_CRASH=all: both of each); after trying again all is as in the
+// undisturbed run. What the matrix does to the first write of a step, this does to
+// every one.
+func TestEveryWriteBroken(t *testing.T) {
 	want := undisturbed(t)
-	lost := errors.New("the answer was lost")
 	// Writes of the undisturbed run: an original and a last word for each
 	// document, three archive copies, a tombstone and three events.
 	const writes = 17
 	for n := 1; n <= writes; n++ {
 		for _, applied := range []bool{false, true} {
+			if os.Getenv("SOHOA_CRASH") != "all" && applied != (n%2 == 0) {
+				continue
+			}
 			t.Run(fmt.Sprintf("write %d/applied=%v", n, applied), func(t *testing.T) {
 				var count atomic.Int32
 				plan := func(op string, key storage.Key) (bool, error) {
 					if op == storagetest.OpPut && int(count.Add(1)) == n {
-						return applied, lost
+						return applied, errLost
 					}
 					return true, nil
 				}
@@ -240,5 +354,11 @@ func compareAfterLoad(t *testing.T, r *rig, want string) {
 	}
 	if got != want {
 		t.Errorf("after resuming:\n%s\n\nundisturbed:\n%s", got, want)
+	}
+	if found := r.deeply(t); len(found) > 0 {
+		t.Errorf("verification finds %q", found)
+	}
+	if err := r.ledger.Recount(t.Context(), func(c tally.Cell) { t.Errorf("the counters differ from the recount by %+v", c) }); err != nil {
+		t.Error(err)
 	}
 }

@@ -2,13 +2,16 @@ package pipeline_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +25,8 @@ import (
 	"sohoa/storage"
 	"sohoa/storage/disk"
 	"sohoa/storage/ledger"
+	"sohoa/storage/s3"
+	"sohoa/storage/storagetest/servers"
 	"sohoa/tally"
 )
 
@@ -47,20 +52,86 @@ type rig struct {
 
 type rigOptions struct {
 	wrap func(storage.Store) storage.Store
-	hook func(pipeline.Point)
+	hook func(pipeline.Point) error
+	base base
 }
+
+// base is what a rig stands on besides its folder; the zero value is a directory
+// store and SQLite in it.
+type base struct {
+	S3  *s3.Options
+	DSN string
+}
+
+// bases are the stores and ledgers there are; each call of on makes an empty one.
+var bases = []struct {
+	name string
+	on   func(t testing.TB) base
+}{
+	{"disk+sqlite", func(testing.TB) base { return base{} }},
+	{"disk+postgres", func(t testing.TB) base { return base{DSN: postgresDSN(t)} }},
+	{"s3+sqlite", func(t testing.TB) base { return base{S3: bucket(t)} }},
+	{"s3+postgres", func(t testing.TB) base { return base{S3: bucket(t), DSN: postgresDSN(t)} }},
+}
+
+func postgresDSN(t testing.TB) string {
+	t.Helper()
+	return servers.Postgres(t, false).Database(t, func(dsn string) error {
+		ctx := context.Background()
+		l, err := ledger.Open(ctx, dsn, ledger.Options{Log: zerolog.Nop()})
+		if err != nil {
+			return err
+		}
+		return errors.Join(l.Migrate(ctx), l.Close())
+	})
+}
+
+// bucket makes an empty bucket.
+func bucket(t testing.TB) *s3.Options {
+	t.Helper()
+	endpoint, access, secret := servers.MinIO(t)
+	o := s3.Options{Endpoint: endpoint, Bucket: fmt.Sprintf("b-%d-%d", os.Getpid(), buckets.Add(1)), Region: "us-east-1", AccessKey: access, SecretKey: secret}
+	s, err := s3.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.EnsureBucket(t.Context()), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return &o
+}
+
+var buckets atomic.Int64
 
 func openRig(dir string, o rigOptions) (*rig, error) {
 	ctx := context.Background()
 	log := zerolog.New(os.Stderr).Level(zerolog.ErrorLevel)
-	d, err := disk.Open(filepath.Join(dir, "archive"))
+	r := &rig{dir: dir}
+	spool := filepath.Join(dir, "spool")
+	if o.base.S3 != nil {
+		d, err := s3.Open(ctx, *o.base.S3)
+		if err != nil {
+			return nil, err
+		}
+		if err := os.MkdirAll(spool, 0o700); err != nil {
+			return nil, err
+		}
+		r.store = d
+	} else {
+		d, err := disk.Open(filepath.Join(dir, "archive"))
+		if err != nil {
+			return nil, err
+		}
+		r.store, spool = d, d.SpoolDir()
+	}
+	if o.wrap != nil {
+		r.store = o.wrap(r.store)
+	}
+	l, err := ledger.Open(ctx, cmp.Or(o.base.DSN, "sqlite:"+filepath.Join(dir, "ledger.db")), ledger.Options{Log: log})
 	if err != nil {
 		return nil, err
 	}
-	l, err := ledger.Open(ctx, "sqlite:"+filepath.Join(dir, "ledger.db"), ledger.Options{Log: log})
-	if err != nil {
-		return nil, err
-	}
+	r.ledger = l
 	if err := l.Migrate(ctx); err != nil {
 		return nil, err
 	}
@@ -68,12 +139,8 @@ func openRig(dir string, o rigOptions) (*rig, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rig{dir: dir, store: d, ledger: l}
-	if o.wrap != nil {
-		r.store = o.wrap(d)
-	}
 	r.pipe = pipeline.New(pipeline.Options{
-		Store: r.store, Ledger: l, Judge: judge, SpoolDir: d.SpoolDir(),
+		Store: r.store, Ledger: l, Judge: judge, SpoolDir: spool,
 		Profile: func(d dossier.Date) dossier.Profile { return dossier.ProfileFor(d) },
 		Limit:   64 << 20, DPI: 200, Tool: "sohoa test",
 		// A fixed clock: two undisturbed runs write the same records.

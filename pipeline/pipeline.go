@@ -32,7 +32,7 @@ type Options struct {
 	Tool     string                                  // name and version written into records
 	Now      func() time.Time
 	Log      zerolog.Logger
-	Hook     func(Point)                        // called around every durable step; tests end the process in it
+	Hook     func(Point) error                  // called around every durable step; tests end the process in it, or let the step be lost
 	Observe  func(context.Context, Observation) // for metrics and traces
 }
 
@@ -57,7 +57,7 @@ type Pipeline struct {
 // New returns a pipeline of the parts.
 func New(o Options) *Pipeline {
 	if o.Hook == nil {
-		o.Hook = func(Point) {}
+		o.Hook = func(Point) error { return nil }
 	}
 	if o.Observe == nil {
 		o.Observe = func(context.Context, Observation) {}
@@ -108,10 +108,11 @@ func do[In, Out any](r *run, stage string, in In, f func(In) (Out, error)) (out 
 	if r.err = r.ctx.Err(); r.err != nil {
 		return out
 	}
-	r.p.Hook(Point{stepOf(stage), false})
 	start := time.Now()
-	out, err := f(in)
-	r.p.Hook(Point{stepOf(stage), true})
+	err := r.p.durable(stepOf(stage), func() (err error) {
+		out, err = f(in)
+		return err
+	})
 	outcome := OK
 	if err != nil {
 		r.err = fmt.Errorf("%s: %w", stage, err)
@@ -186,12 +187,15 @@ func Steps() []Step {
 		StepEvent, StepEvented, StepHold, StepTombstone, StepDelete, StepErase}
 }
 
-// durable runs one durable step between its hooks.
+// durable runs one durable step between its hooks. An error of the hook before
+// it is a step that was lost, one of the hook after it a step that was done and
+// whose answer was lost.
 func (p *Pipeline) durable(s Step, f func() error) error {
-	p.Hook(Point{s, false})
+	if err := p.Hook(Point{s, false}); err != nil {
+		return err
+	}
 	if err := f(); err != nil {
 		return err
 	}
-	p.Hook(Point{s, true})
-	return nil
+	return p.Hook(Point{s, true})
 }

@@ -219,12 +219,7 @@ var benchDirs []string
 
 // keptPostgres is postgresDSN for a database that outlives the benchmark.
 func keptPostgres(b *testing.B) string {
-	bin := postgresBin(b)
-	server.once.Do(func() { server.err = startPostgres(bin) })
-	must(b, server.err)
-	u := server.url
-	u.Path = "/postgres"
-	return u.String()
+	return postgres(b).DSN("postgres")
 }
 
 func allSeries() []tally.Series { return tally.AllSeries() }
