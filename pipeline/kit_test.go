@@ -70,8 +70,8 @@ var bases = []struct {
 }{
 	{"disk+sqlite", func(testing.TB) base { return base{} }},
 	{"disk+postgres", func(t testing.TB) base { return base{DSN: postgresDSN(t)} }},
-	{"s3+sqlite", func(t testing.TB) base { return base{S3: bucket(t)} }},
-	{"s3+postgres", func(t testing.TB) base { return base{S3: bucket(t), DSN: postgresDSN(t)} }},
+	{"s3+sqlite", func(t testing.TB) base { return base{S3: newBucket(t)} }},
+	{"s3+postgres", func(t testing.TB) base { return base{S3: newBucket(t), DSN: postgresDSN(t)} }},
 }
 
 func postgresDSN(t testing.TB) string {
@@ -86,8 +86,8 @@ func postgresDSN(t testing.TB) string {
 	})
 }
 
-// bucket makes an empty bucket.
-func bucket(t testing.TB) *s3.Options {
+// newBucket makes an empty bucket.
+func newBucket(t testing.TB) *s3.Options {
 	t.Helper()
 	endpoint, access, secret := servers.MinIO(t)
 	o := s3.Options{Endpoint: endpoint, Bucket: fmt.Sprintf("b-%d-%d", os.Getpid(), buckets.Add(1)), Region: "us-east-1", AccessKey: access, SecretKey: secret}
