@@ -167,7 +167,8 @@ var errNoDossier = errors.New("unknown dossier")
 
 // dossier asks what the server has of a dossier.
 func (c *client) dossier(ctx context.Context, code dossier.Code) (d web.DossierBody, err error) {
-	return d, c.get(ctx, "/api/v1/dossiers/"+url.PathEscape(string(code)), &d)
+	err = c.get(ctx, "/api/v1/dossiers/"+url.PathEscape(string(code)), &d)
+	return d, err
 }
 
 // knownUnit asks whether the server has the unit; dossier.ErrUnknownUnit where not.
@@ -184,10 +185,19 @@ func (c *client) knownUnit(ctx context.Context, unit dossier.UnitCode) (bool, er
 	return false, dossier.ErrUnknownUnit
 }
 
-func (c *client) get(ctx context.Context, path string, to any) error {
+// reusable asks which papers of an owner need not be scanned again.
+func (c *client) reusable(ctx context.Context, owner string) (list []web.ReusableBody, err error) {
+	err = c.get(ctx, "/api/v1/reusable", &list, "Sohoa-Owner-Id", owner)
+	return list, err
+}
+
+func (c *client) get(ctx context.Context, path string, to any, header ...string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+path, nil)
 	if err != nil {
 		return err
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
 	}
 	a, err := c.do(req)
 	if err != nil {

@@ -219,7 +219,7 @@ func (d *demo) submitAll(ctx context.Context, base, secret string, plan []provin
 	var lines []string
 	start := d.now()
 	for _, s := range plan {
-		slip := dossier.Slip{Dossier: s.Dossier, Kind: s.Kind, Paper: s.Paper, Name: s.Name}
+		slip := dossier.Slip{Dossier: s.Dossier, Kind: s.Kind, Paper: s.Paper, Name: s.Name, OwnerID: s.Owner}
 		v, err := c.send(ctx, slip, s.File)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", s.File, err)
@@ -238,7 +238,29 @@ func (d *demo) submitAll(ctx context.Context, base, secret string, plan []provin
 		d.say("%s", l)
 	}
 	d.say("%d tệp trong %s / files", len(plan), d.now().Sub(start).Round(10*time.Millisecond))
-	return surprises, nil
+	return surprises, d.reuse(ctx, c, plan[len(plan)-1].Dossier)
+}
+
+// reuse is the applicant's second visit: nothing is scanned, the paper of the
+// first is linked to the second dossier.
+func (d *demo) reuse(ctx context.Context, c *client, code dossier.Code) error {
+	papers, err := c.reusable(ctx, province.Applicant)
+	if err != nil {
+		return err
+	}
+	if len(papers) == 0 {
+		return errors.New("no paper of the sample applicant is offered for reuse")
+	}
+	p := papers[len(papers)-1] // the first there was
+	st, err := c.Submit(ctx, dossier.Slip{Dossier: code, Kind: p.Kind, OwnerID: province.Applicant, Reuses: p.ID}, nil, 0)
+	if err != nil {
+		return err
+	}
+	if st.State != dossier.Stored {
+		return fmt.Errorf("the reused paper is %s", st.State)
+	}
+	d.say("↺ %s: dùng lại giấy tờ đã số hóa, không quét lại / reused, not scanned again → %s", p.Name, code)
+	return nil
 }
 
 // report prints the table of units and the appendix.

@@ -16,8 +16,13 @@ type Submission struct {
 	Kind    dossier.Kind
 	Paper   dossier.PaperCode
 	Name    string
+	Owner   string         // whose paper it is, where that is known
 	Expect  dossier.Reason // empty: stored
 }
+
+// Applicant is the number of a sample citizen, who comes more than once: the paper
+// handed in first is taken over the second time.
+const Applicant = "001090000001"
 
 // Plan says which of the files goes to which dossier: the good ones (accept) as
 // components and results, so that some dossiers become complete, the bad ones
@@ -44,7 +49,7 @@ func (p Province) Plan(accept, reject []string) ([]Submission, error) {
 	}
 	var out []Submission
 	add := func(file string, code dossier.Code, kind dossier.Kind, paper string, name string, expect dossier.Reason) {
-		out = append(out, Submission{file, code, kind, dossier.PaperCode(paper), name, expect})
+		out = append(out, Submission{File: file, Dossier: code, Kind: kind, Paper: dossier.PaperCode(paper), Name: name, Expect: expect})
 	}
 	take := func(from *[]dossier.Code) (dossier.Code, error) {
 		if len(*from) == 0 {
@@ -90,6 +95,9 @@ func (p Province) Plan(accept, reject []string) ([]Submission, error) {
 			add(plain[(i+1)%len(plain)], code, dossier.ResultKind, "", "Kết quả giải quyết (bản quét)", "")
 		case 1:
 			add(plain[i], code, dossier.Component, "CCCD", "Bản sao giấy tờ tùy thân", "")
+			if i == 1 {
+				out[len(out)-1].Owner = Applicant
+			}
 		default:
 			add(plain[i], code, dossier.Component, "", "Giấy tờ kèm theo", "")
 		}
