@@ -14,8 +14,9 @@ import (
 // is computed. It returns the picture at an eighth of the size, or nil where the
 // colour coding gives none cheaply (CMYK), and errCut or errBad.
 //
-// Where it need not be thorough it ends after the first quarter of the picture,
-// if there is something to be seen in it; the picture is as high as what was read.
+// Where it need not be thorough it ends after the first eighth of the picture, or
+// the first quarter, if enough is to be seen in it; the picture is as high as what
+// was read.
 //
 // Of a progressive JPEG only the first scans are read in this way; that the
 // others are there, their markers say.
@@ -25,9 +26,12 @@ func readJPEG(b []byte, thorough bool) (jpegInfo, *thumb, error) {
 		return info, nil, err
 	}
 	if !thorough {
-		d := jpegDC{b: b, part: true}
-		if err := d.run(); err == nil && d.rows > 0 {
-			if t := d.thumb(); t != nil && !t.blank() {
+		for _, share := range []int{8, 4} {
+			d := jpegDC{b: b, share: share}
+			if err := d.run(); err != nil || d.rows == 0 {
+				break
+			}
+			if t := d.thumb(); t != nil && (t.telling() || share == 4 && !t.blank()) {
 				return info, t, nil
 			}
 		}
@@ -96,8 +100,8 @@ type jpegDC struct {
 	quant         [4]int
 	huff          [2][4]*huffman
 	restart       int
-	part          bool // stop after the first quarter …
-	rows          int  // … which was so many rows of MCUs; 0: all was read
+	share         int // stop after this part of the picture, an eighth being 8; 0: read all …
+	rows          int // … which was so many rows of MCUs; 0: all was read
 }
 
 // maxBlocks bounds what is kept of an image: 1.6 gigapixels.
@@ -283,12 +287,12 @@ func (d *jpegDC) entropy(comps []*jpegComponent, al uint, data []byte) (int, err
 		mx, my = comps[0].blocksX, comps[0].blocksY
 	}
 	total := mx * my
-	if d.part && !d.progressive && my >= 16 && len(comps) == len(d.comp) {
-		d.rows = my / 4
+	if d.share > 0 && !d.progressive && my >= 4*d.share && len(comps) == len(d.comp) {
+		d.rows = my / d.share
 		total = mx * d.rows
-		// Half of the data nearly always holds the first quarter of the rows;
-		// where it does not, the whole is read.
-		data = data[:len(data)/2]
+		// Twice its share of the data nearly always holds that part of the rows;
+		// where it does not, more is read.
+		data = data[:len(data)/d.share*2]
 	}
 	var r bitReader
 	taken := r.segment(data)

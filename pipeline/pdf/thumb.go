@@ -126,6 +126,7 @@ const (
 	faintBelow   = 40    // contrast below this is faint
 	skewedAbove  = 2.0   // degrees
 	skewSearched = 8.0
+	enoughInk    = 400 // pixels of ink in a part of a page that stands for the whole
 )
 
 // ink returns how far each pixel within the edges lies below the paper around
@@ -200,6 +201,19 @@ func (t *thumb) blank() bool {
 	return blankInk(dark)
 }
 
+// telling reports whether there is enough ink to judge the page by: some lines of
+// text and not a number in a corner.
+func (t *thumb) telling() bool {
+	dark, _ := t.ink()
+	n := 0
+	for _, d := range dark {
+		if d > inkAbove {
+			n++
+		}
+	}
+	return n >= enoughInk
+}
+
 func blankInk(dark []uint8) bool {
 	n := 0
 	for _, d := range dark {
@@ -248,7 +262,7 @@ func skewOf(dark []uint8, w, least int) float64 {
 		return 0
 	}
 	// More than some thousands tell no more.
-	if step := len(dots)/6000 + 1; step > 1 {
+	if step := len(dots)/3000 + 1; step > 1 {
 		for i := range len(dots) / step {
 			dots[i] = dots[i*step]
 		}
