@@ -290,9 +290,9 @@ func (t *tx) insertDocument(ctx context.Context, in dossier.Intake, same string,
 }
 
 // Settle enters the record: document, dossier, tallies, the document it
-// replaces and, when ctx is a job's, the job's end, all or nothing. A record
-// that has been entered already changes nothing. A record whose intake the
-// ledger does not have (a rebuild from the archive) is entered whole.
+// replaces, all or nothing. A record that has been entered already changes
+// nothing. A record whose intake the ledger does not have (a rebuild from the
+// archive) is entered whole.
 func (l *Ledger) Settle(ctx context.Context, rec dossier.Record) error {
 	verdict, err := json.Marshal(rec)
 	if err != nil {
@@ -306,7 +306,7 @@ func (l *Ledger) Settle(ctx context.Context, rec dossier.Record) error {
 		}
 		switch {
 		case d.deleted == deletedByOrder, d.state == dossier.Stored:
-			return l.queue.complete(ctx, t)
+			return nil
 		case d.state == dossier.Refused:
 			return fmt.Errorf("document %s: a record for what was rejected", rec.ID)
 		}
@@ -337,10 +337,7 @@ func (l *Ledger) Settle(ctx context.Context, rec dossier.Record) error {
 				return err
 			}
 		}
-		if err := t.count(ctx, subject); err != nil {
-			return err
-		}
-		return l.queue.complete(ctx, t)
+		return t.count(ctx, subject)
 	})
 	if err != nil {
 		return fmt.Errorf("settle: %w", err)
@@ -362,14 +359,14 @@ func (l *Ledger) Refuse(ctx context.Context, ref dossier.Refusal) error {
 		}
 		switch {
 		case d.deleted == deletedByOrder, d.state == dossier.Refused:
-			return l.queue.complete(ctx, t)
+			return nil
 		case d.state == dossier.Stored:
 			return fmt.Errorf("document %s: a refusal for what is stored", ref.ID)
 		}
 		if _, err := t.Exec(ctx, `UPDATE document SET state = 'rejected', verdict = $1, fault = '' WHERE id = $2`, string(verdict), ref.ID); err != nil {
 			return fmt.Errorf("enter the refusal: %w", err)
 		}
-		return l.queue.complete(ctx, t)
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("refuse: %w", err)

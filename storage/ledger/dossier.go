@@ -67,6 +67,13 @@ func (t *tx) lockDossiers(ctx context.Context, codes []dossier.Code) (map[dossie
 // so that there is something to lock.
 func (t *tx) holdDossiers(ctx context.Context, codes []dossier.Code) (map[dossier.Code]*entry, error) {
 	codes = slices.Compact(slices.Sorted(slices.Values(codes)))
+	if len(codes) == 1 {
+		// Nearly always the register has it. Of several, entering the unknown ones
+		// must come first: locks are taken in one order by everybody.
+		if held, err := t.lockDossiers(ctx, codes); err != nil || len(held) == 1 {
+			return held, err
+		}
+	}
 	var rows [][]any
 	for _, c := range codes {
 		rows = append(rows, dossierRow(&entry{Dossier: dossier.Dossier{Registered: dossier.Registered{Code: c}}}))

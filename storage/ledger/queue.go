@@ -41,8 +41,6 @@ type queue interface {
 	migrate(ctx context.Context) error
 	// insert queues a document's job in the transaction.
 	insert(ctx context.Context, t *tx, id string, s dossier.Slip) (job int64, err error)
-	// complete ends the job that ctx is of, if it is of one, in the transaction.
-	complete(ctx context.Context, t *tx) error
 	// start begins to work; stop drains: it waits for what runs, or ends it when
 	// its context does.
 	start(ctx context.Context, id string, o WorkOptions, work func(ctx context.Context, job *rivertype.JobRow, id string) error) (stop func(context.Context) error, err error)
@@ -95,11 +93,11 @@ func (o WorkOptions) withDefaults() WorkOptions {
 // Work hands every queued intake to handle, until ctx ends and what runs is
 // finished. Several processes may work at once.
 //
-// The context handle gets carries the job: [Ledger.Settle] and [Ledger.Refuse]
-// under it end the job in their own transaction. An error, or a panic, is a
-// fault: the intake is tried again after a growing pause, and after the last try
-// it is Faulted and waits for [Ledger.Replay]. A process that dies leaves its
-// intakes to the others, so handle may see one twice and must be idempotent.
+// An error, or a panic, is a fault: the intake is tried again after a growing
+// pause, and after the last try it is Faulted and waits for [Ledger.Replay]. A
+// process that dies leaves its intakes to the others, so handle may see one twice
+// and must be idempotent; one that has its verdict is not handed out again, even
+// if the process died before the queue knew.
 func (l *Ledger) Work(ctx context.Context, o WorkOptions, handle func(ctx context.Context, in dossier.Intake) error) error {
 	o = o.withDefaults()
 	work := func(ctx context.Context, job *rivertype.JobRow, id string) error {
@@ -393,8 +391,6 @@ type intakeJob struct {
 
 func (intakeJob) Kind() string { return "intake" }
 
-type jobKey struct{}
-
 // retries is the pause between tries.
 type retries func(attempt int) time.Duration
 
@@ -409,7 +405,7 @@ type worker struct {
 }
 
 func (w *worker) Work(ctx context.Context, job *river.Job[intakeJob]) error {
-	return w.work(context.WithValue(ctx, jobKey{}, job), job.JobRow, job.Args.ID)
+	return w.work(ctx, job.JobRow, job.Args.ID)
 }
 
 // quiet is River's own log: only what it calls an error, without its texts of

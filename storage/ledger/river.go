@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -25,27 +24,17 @@ type riverQueue[TTx any] struct {
 	driver riverdriver.Driver[TTx]
 	client *river.Client[TTx] // inserts only
 	of     func(*tx) TTx
-	done   func(ctx context.Context, t TTx, job *river.Job[intakeJob]) error
 }
 
 func (l *Ledger) openQueue() error {
 	if l.pool == nil {
-		d := &sqliteDriver{riversqlite.New(l.write), l}
-		return openRiver(l, d, func(t *tx) *sql.Tx { return t.sql },
-			func(ctx context.Context, t *sql.Tx, job *river.Job[intakeJob]) error {
-				_, err := river.JobCompleteTx[*sqliteDriver](ctx, t, job)
-				return err
-			})
+		return openRiver(l, &sqliteDriver{riversqlite.New(l.write), l}, func(t *tx) *sql.Tx { return t.sql })
 	}
-	return openRiver(l, riverpgxv5.New(l.pool), func(t *tx) pgx.Tx { return t.pgx },
-		func(ctx context.Context, t pgx.Tx, job *river.Job[intakeJob]) error {
-			_, err := river.JobCompleteTx[*riverpgxv5.Driver](ctx, t, job)
-			return err
-		})
+	return openRiver(l, riverpgxv5.New(l.pool), func(t *tx) pgx.Tx { return t.pgx })
 }
 
-func openRiver[TTx any](l *Ledger, d riverdriver.Driver[TTx], of func(*tx) TTx, done func(context.Context, TTx, *river.Job[intakeJob]) error) error {
-	q := &riverQueue[TTx]{l: l, driver: d, of: of, done: done}
+func openRiver[TTx any](l *Ledger, d riverdriver.Driver[TTx], of func(*tx) TTx) error {
+	q := &riverQueue[TTx]{l: l, driver: d, of: of}
 	var err error
 	// The cooldown also limits how often an insert is announced to the workers of
 	// other processes; they poll besides.
@@ -82,18 +71,6 @@ func (q *riverQueue[TTx]) insert(ctx context.Context, t *tx, id string, s dossie
 }
 
 const mostAttempts = 100
-
-func (q *riverQueue[TTx]) complete(ctx context.Context, t *tx) error {
-	job, ok := ctx.Value(jobKey{}).(*river.Job[intakeJob])
-	if !ok {
-		return nil
-	}
-	// A job that is gone was completed and cleaned away by somebody else.
-	if err := q.done(ctx, q.of(t), job); err != nil && !errors.Is(err, rivertype.ErrNotFound) {
-		return fmt.Errorf("complete the job: %w", err)
-	}
-	return nil
-}
 
 func (q *riverQueue[TTx]) start(ctx context.Context, id string, o WorkOptions, work func(context.Context, *rivertype.JobRow, string) error) (func(context.Context) error, error) {
 	workers := river.NewWorkers()

@@ -24,10 +24,7 @@ func (l *Ledger) Delete(ctx context.Context, stone dossier.Tombstone) error {
 		return fmt.Errorf("delete a document: write the tombstone: %w", err)
 	}
 	err = l.update(ctx, func(ctx context.Context, t *tx) error {
-		if err := t.bury(ctx, stone, string(verdict)); err != nil {
-			return err
-		}
-		return l.queue.complete(ctx, t)
+		return t.bury(ctx, stone, string(verdict))
 	})
 	if err != nil {
 		return fmt.Errorf("delete a document: %w", err)
