@@ -123,7 +123,7 @@ type reading struct {
 // What is looked at: JPEG by its markers to the end, and a quarter of its blocks
 // (all of them where the reading is thorough); CCITT and Flate in full, for
 // nothing else tells where they end; JPEG 2000 and JBIG2 by the lengths their
-// segments state.
+// segments state (decodeAll reads them to the last row).
 func (r reading) read(p *picture) (*thumb, error) {
 	if p.stream == nil {
 		return nil, nil
@@ -445,6 +445,51 @@ func jpxCodestream(b []byte) ([]byte, error) {
 	return nil, errCut
 }
 
+// jbig2Segment is the head of a JBIG2 segment.
+type jbig2Segment struct {
+	head int // bytes of the head; the last four are the length
+	kind int
+	long int64 // of its data; jbig2Unknown where it was not known when it was written
+}
+
+const jbig2Unknown = 0xffffffff
+
+// readSegment reads the head of the segment that b begins with.
+func readSegment(b []byte) (jbig2Segment, error) {
+	if len(b) < 11 {
+		return jbig2Segment{}, errCut
+	}
+	number := binary.BigEndian.Uint32(b)
+	flags := b[4]
+	refs, i := int(b[5]>>5), 6
+	if refs == 7 {
+		refs = int(binary.BigEndian.Uint32(b[5:]) & 0x1fffffff)
+		i = 9 + (refs+8)/8
+	} else if refs > 4 {
+		return jbig2Segment{}, fmt.Errorf("%w: JBIG2 segment", errBad)
+	}
+	size := 1
+	if number > 256 {
+		size = 2
+	}
+	if number > 65536 {
+		size = 4
+	}
+	if refs > len(b) {
+		return jbig2Segment{}, errCut
+	}
+	i += refs * size
+	if flags&0x40 != 0 {
+		i += 4
+	} else {
+		i++
+	}
+	if i+4 > len(b) {
+		return jbig2Segment{}, errCut
+	}
+	return jbig2Segment{i + 4, int(flags & 63), int64(binary.BigEndian.Uint32(b[i:]))}, nil
+}
+
 // scanJBIG2 goes over the segments of an embedded JBIG2 stream.
 func scanJBIG2(b []byte) error {
 	if bytes.HasPrefix(b, []byte("\x97JB2")) {
@@ -452,53 +497,23 @@ func scanJBIG2(b []byte) error {
 	}
 	regions := 0
 	for len(b) > 0 {
-		if len(b) < 11 {
-			if regions > 0 && len(bytes.TrimLeft(b, "\x00\r\n ")) == 0 {
-				return nil
-			}
-			return errCut
-		}
-		number := binary.BigEndian.Uint32(b)
-		flags := b[4]
-		kind := flags & 63
-		refs, i := int(b[5]>>5), 6
-		if refs == 7 {
-			refs = int(binary.BigEndian.Uint32(b[5:]) & 0x1fffffff)
-			i = 9 + (refs+8)/8
-		} else if refs > 4 {
-			return fmt.Errorf("%w: JBIG2 segment", errBad)
-		}
-		size := 1
-		if number > 256 {
-			size = 2
-		}
-		if number > 65536 {
-			size = 4
-		}
-		if refs > len(b) {
-			return errCut
-		}
-		i += refs * size
-		if flags&0x40 != 0 {
-			i += 4
-		} else {
-			i++
-		}
-		if i+4 > len(b) {
-			return errCut
-		}
-		long := int64(binary.BigEndian.Uint32(b[i:]))
-		i += 4
-		if kind >= 4 && kind <= 43 {
-			regions++
-		}
-		if long == 0xffffffff { // not known when it was written: only a decoder can tell
+		if len(b) < 11 && regions > 0 && len(bytes.TrimLeft(b, "\x00\r\n ")) == 0 {
 			return nil
 		}
-		if int64(i)+long > int64(len(b)) {
+		s, err := readSegment(b)
+		if err != nil {
+			return err
+		}
+		if s.kind >= 4 && s.kind <= 43 {
+			regions++
+		}
+		if s.long == jbig2Unknown { // only a decoder can tell
+			return nil
+		}
+		if int64(s.head)+s.long > int64(len(b)) {
 			return errCut
 		}
-		b = b[int64(i)+long:]
+		b = b[int64(s.head)+s.long:]
 	}
 	if regions == 0 {
 		return errCut

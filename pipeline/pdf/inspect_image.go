@@ -106,7 +106,7 @@ func (d *document) lookAtImage(ctx context.Context, q wireQuestion, v *dossier.V
 			return fmt.Errorf("reading our own copy: %w", err)
 		}
 	}
-	if err := d.complete(src, q, facts, ending{eof: true}); err != nil {
+	if err := d.complete(ctx, src, q, facts, ending{eof: true}); err != nil {
 		return err
 	}
 	flagAppearance(v, facts)

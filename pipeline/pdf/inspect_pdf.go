@@ -141,7 +141,7 @@ func (d *document) judge(ctx context.Context, q wireQuestion, pages []page, end 
 			return v, reject(dossier.TooComplex, fmt.Sprintf("trang %d", i+1), fmt.Sprintf("page %d", i+1), err)
 		}
 	}
-	if err := d.complete(src, q, facts, end); err != nil {
+	if err := d.complete(ctx, src, q, facts, end); err != nil {
 		return v, err
 	}
 	if !end.eof {
@@ -241,7 +241,7 @@ func (d *document) endsInside() (bool, error) {
 var objectBegins = regexp.MustCompile(`[\r\n ][0-9]{1,10} [0-9]{1,5} obj[\r\n <\[(/]`)
 
 // complete reads every image that is drawn, once.
-func (d *document) complete(src *model.Context, q wireQuestion, facts []*pageFacts, end ending) error {
+func (d *document) complete(ctx context.Context, src *model.Context, q wireQuestion, facts []*pageFacts, end ending) error {
 	var buf []byte
 	r := reading{src: src, limit: d.setup.Limits.Decoded, thorough: q.Thorough, buf: &buf}
 	for i, f := range facts {
@@ -273,6 +273,9 @@ func (d *document) complete(src *model.Context, q wireQuestion, facts []*pageFac
 				return reject(dossier.Damaged, vi, en, err)
 			}
 		}
+	}
+	if q.Thorough {
+		return d.decodeAll(ctx, r, facts)
 	}
 	return nil
 }

@@ -35,6 +35,8 @@ var demands = []demand{
 	{"Every foreign file gets a verdict, without crash or hang; of those that qpdf, mutool and pdfinfo all open, at most 0.3 % are wrongly rejected", judge, "TestCorpus", true},
 	{"The same for 2,000 mutants of them", judge, "TestMutants", true},
 	{"Scans cut at every tenth of their length: none accepted silently", judge, "TestCutScans", true},
+	{"`--thorough` decodes to the last row: progressive JPEG; JPEG 2000 and JBIG2 that are shorter than they say", judge, "TestThorough", false},
+	{"It refuses no foreign JPEG 2000 or JBIG2 that a quick look accepts", judge, "TestThoroughForeign", true},
 	{"Image files cut at every tenth and near their end: none taken for whole", writer, "TestCutImages", false},
 	{"Every copy called PDF/A passes veraPDF; the image-only files that become PDF/A-2b (goal 97 %, see the figures); copies look as the originals do, pixel for pixel at 100 dpi", writer, "TestCorpus", true},
 	{"The same for the sample scans, with image bytes untouched and the same output every time", writer, "TestScans", true},
