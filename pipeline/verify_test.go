@@ -197,7 +197,7 @@ func TestVerifyFinds(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := newRig(t, rigOptions{})
+			r := newRig(t, rigOptions{damaged: true})
 			docs := r.made(t, 5, 4000)
 			want := c.damage(t, r, docs)
 			slices.Sort(want)
