@@ -12,11 +12,14 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"io"
 	"io/fs"
 	"math/big"
 	"os"
 	"path/filepath"
 	"time"
+
+	"golang.org/x/crypto/ocsp"
 )
 
 // identity is a certificate with its key. The keys are made once and kept in
@@ -120,7 +123,7 @@ var (
 	rootCA, subCA, otherCA                      *identity
 	signerRSA, signerEC, signerEC384, signerEd  *identity
 	tsa, expired, revoked, stranger, selfSigned *identity
-	retired, stolen                             *identity
+	retired, stolen, withdrawn                  *identity
 )
 
 func makeIdentities() {
@@ -138,6 +141,26 @@ func makeIdentities() {
 	retired = issue(key("retired", "p256"), "Về Hưu Thử", subCA, person, "2024-01-01", "2045-01-01")
 	stolen = issue(key("stolen", "p256"), "Lộ Khóa Thử", subCA, person, "2024-01-01", "2045-01-01")
 	selfSigned = issue(key("self", "p256"), "Tự Ký Thử", nil, person, "2024-01-01", "2045-01-01")
+	withdrawn = issue(key("withdrawn", "p256"), "Thu Hồi OCSP Thử", subCA, person, "2024-01-01", "2045-01-01")
+}
+
+// answer is an OCSP answer of the issuing CA about a certificate, revoked since the
+// day given, or good where there is none.
+func answer(about *identity, revokedSince string) []byte {
+	a := ocsp.Response{Status: ocsp.Good, SerialNumber: about.cert.SerialNumber, ThisUpdate: day("2026-03-02"), NextUpdate: day("2049-01-01")}
+	if revokedSince != "" {
+		a.Status, a.RevokedAt, a.RevocationReason = ocsp.Revoked, day(revokedSince), ocsp.CessationOfOperation
+	}
+	der, err := ocsp.CreateResponse(subCA.cert, subCA.cert, a, steady{subCA.key})
+	check(err)
+	return der
+}
+
+// steady signs the same way every time.
+type steady struct{ crypto.Signer }
+
+func (s steady) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	return s.Signer.Sign(nil, digest, opts)
 }
 
 // revocations is the list of the issuing CA: one certificate revoked before the

@@ -240,6 +240,18 @@ func signatures() {
 	put("good", "revoked-since", signed(with(ec, func(s *signing) { s.by = retired })))
 	put("revoked", "key-stolen-since", signed(with(ec, func(s *signing) { s.by = stolen })))
 	put("good", "key-stolen-since-timestamped", signed(with(pades, func(s *signing) { s.by = stolen })))
+	for name, since := range map[string]string{"revoked-by-answer": "2025-12-01", "answer-good": "", "revoked-since-by-answer": "2026-03-01"} {
+		f = signed(with(ec, func(s *signing) { s.by = withdrawn }))
+		f.answers(answer(withdrawn, since))
+		if name == "revoked-by-answer" {
+			put("revoked", name, f)
+		} else {
+			put("good", name, f)
+		}
+	}
+	f = signed(with(ec, func(s *signing) { s.by = withdrawn }))
+	f.answers(answer(revoked, "2025-12-01"))
+	put("good", "answer-about-another", f)
 	put("unknown-root", "root-in-the-signature", signed(with(ec, func(s *signing) {
 		s.by, s.certs = stranger, [][]byte{stranger.cert.Raw, otherCA.cert.Raw}
 	})))
@@ -307,6 +319,17 @@ func (f *file) dss() {
 		object{num: cert, packed: true, stream: subCA.cert.Raw},
 		object{num: crl, packed: true, stream: revocations()},
 		object{num: d, body: fmt.Sprintf("<</Type/DSS/Certs[%d 0 R]/CRLs[%d 0 R]>>", cert, crl)},
+		f.catalog(),
+	)
+}
+
+// answers adds a security store of OCSP answers.
+func (f *file) answers(der []byte) {
+	a, d := f.alloc(), f.alloc()
+	f.extra += fmt.Sprintf("/DSS %d 0 R", d)
+	f.append(
+		object{num: a, packed: true, stream: der},
+		object{num: d, body: fmt.Sprintf("<</Type/DSS/OCSPs[%d 0 R]>>", a)},
 		f.catalog(),
 	)
 }

@@ -103,7 +103,7 @@ type cms struct {
 	kind    asn1.ObjectIdentifier // type of the content
 	content []byte                // nil where it is detached
 	certs   []*x509.Certificate
-	crls    []*x509.RevocationList
+	revocations
 
 	issuer []byte // of the signer, or
 	serial *big.Int
@@ -225,8 +225,10 @@ func parseCMS(raw []byte) (*cms, error) {
 		if !crls.ReadAnyASN1Element(&e, &tag) {
 			return nil, errMalformed
 		}
-		if l, err := x509.ParseRevocationList(e); err == nil {
-			c.crls = append(c.crls, l)
+		if answer, ok := otherRevocation(e); ok {
+			c.answers = append(c.answers, answer)
+		} else if l, err := x509.ParseRevocationList(e); err == nil {
+			c.lists = append(c.lists, l)
 		}
 	}
 	var info cryptobyte.String

@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/asn1"
 	"slices"
 	"strings"
 	"time"
@@ -116,7 +115,7 @@ func (v *verifier) cryptography(s *found, raw []byte, sub name, ranged bool) err
 			return errDigest
 		}
 		d.SignedAt, d.TimestampedAt = st.at, st.at
-		v.believe(s, st.signer, append(st.certs, v.store()...), nil, st.at, false, x509.ExtKeyUsageTimeStamping)
+		v.believe(s, st.signer, append(st.certs, v.store()...), v.storedRevocations(), st.at, false, x509.ExtKeyUsageTimeStamping)
 		return nil
 	}
 	if c.hash == 0 {
@@ -165,12 +164,12 @@ func (v *verifier) cryptography(s *found, raw []byte, sub name, ranged bool) err
 			}
 		} else {
 			d.TimestampedAt = st.at
-			if !v.trust.set || v.trust.judge(st.signer, append(st.certs, v.store()...), nil, st.at, false, x509.ExtKeyUsageTimeStamping).trusted {
+			if !v.trust.set || v.trust.judge(st.signer, append(st.certs, v.store()...), v.storedRevocations(), st.at, false, x509.ExtKeyUsageTimeStamping).trusted {
 				when, late = st.at, false
 			}
 		}
 	}
-	v.believe(s, cert, append(c.certs, v.store()...), append(c.crls, c.archivedCRLs()...), when, late, x509.ExtKeyUsageAny)
+	v.believe(s, cert, append(c.certs, v.store()...), c.revocations.and(c.archived()), when, late, x509.ExtKeyUsageAny)
 	return nil
 }
 
@@ -180,30 +179,9 @@ func stamps(st stamp, value []byte) bool {
 	return bytes.Equal(h.Sum(nil), st.digest)
 }
 
-var oidRevocationInfoArchival = asn1.ObjectIdentifier{1, 2, 840, 113583, 1, 1, 8}
-
-// archivedCRLs are the lists Adobe's attribute carries.
-func (c *cms) archivedCRLs() (out []*x509.RevocationList) {
-	v := c.attrs.get(oidRevocationInfoArchival)
-	var body, wrap, list cryptobyte.String
-	if !v.ReadASN1(&body, cbasn1.SEQUENCE) || !body.ReadASN1(&wrap, cbasn1.Tag(0).ContextSpecific().Constructed()) || !wrap.ReadASN1(&list, cbasn1.SEQUENCE) {
-		return nil
-	}
-	for !list.Empty() {
-		var e cryptobyte.String
-		if !list.ReadASN1Element(&e, cbasn1.SEQUENCE) {
-			return out
-		}
-		if l, err := x509.ParseRevocationList(e); err == nil {
-			out = append(out, l)
-		}
-	}
-	return out
-}
-
 // believe asks the trust folder about the signer.
-func (v *verifier) believe(s *found, cert *x509.Certificate, certs []*x509.Certificate, crls []*x509.RevocationList, when time.Time, late bool, usage x509.ExtKeyUsage) {
-	st := v.trust.judge(cert, certs, append(crls, v.storedCRLs()...), when, late, usage)
+func (v *verifier) believe(s *found, cert *x509.Certificate, certs []*x509.Certificate, told revocations, when time.Time, late bool, usage x509.ExtKeyUsage) {
+	st := v.trust.judge(cert, certs, told.and(v.storedRevocations()), when, late, usage)
 	s.verdict.Trusted, s.verdict.Revoked = st.trusted, st.revoked
 	s.verdict.Problem = firstOf(s.verdict.Problem, st.problem)
 }
@@ -229,27 +207,6 @@ func (v *verifier) store() []*x509.Certificate {
 		}
 	}
 	return v.dss
-}
-
-// storedCRLs are the lists of the security store.
-func (v *verifier) storedCRLs() (out []*x509.RevocationList) {
-	if v.last == nil {
-		return nil
-	}
-	for _, r := range v.last.array(v.last.dict(v.last.root().get("DSS")).get("CRLs")) {
-		s, ok := v.last.resolve(r).(stream)
-		if !ok || len(out) >= 20 {
-			continue
-		}
-		der, err := v.contents(s)
-		if err != nil {
-			continue
-		}
-		if l, err := x509.ParseRevocationList(der); err == nil {
-			out = append(out, l)
-		}
-	}
-	return out
 }
 
 // contents returns the data of a small stream.
@@ -309,7 +266,7 @@ func (v *verifier) bareRSA(s *found, raw []byte, ranged bool) error {
 	if when.IsZero() {
 		when = v.at
 	}
-	v.believe(s, certs[0], certs[1:], nil, when, true, x509.ExtKeyUsageAny)
+	v.believe(s, certs[0], certs[1:], revocations{}, when, true, x509.ExtKeyUsageAny)
 	return nil
 }
 

@@ -126,7 +126,7 @@ func FuzzCMS(f *testing.F) {
 			_ = c.verify(c.certificate(nil), make([]byte, c.hash.Size()))
 		}
 		_, _ = parseStamp(b, nil)
-		c.archivedCRLs()
+		c.archived()
 		c.signingTime()
 	})
 }

@@ -11,9 +11,10 @@
 //
 // Who made it: the chain to the trust folder, in force when it was made, which a
 // timestamp (RFC 3161) of a trusted authority proves and the signer otherwise
-// claims; revocation by the lists of the folder and those that came with the
-// file. A certificate revoked later is believed for the time before, unless its
-// key was stolen and nothing proves the time. OCSP answers are not looked at.
+// claims; revocation by the lists of the folder and by the lists and OCSP answers
+// that came with the file (in the signature or the security store). A certificate
+// revoked later is believed for the time before, unless its key was stolen and
+// nothing proves the time. The network is not asked.
 //
 // What came after: the states of the file at each signature and at its end are
 // compared object by object, from the root. An unsigned update may only keep

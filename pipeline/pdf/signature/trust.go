@@ -125,10 +125,10 @@ type standing struct {
 }
 
 // judge follows the chain of cert at the time given. more are certificates and
-// crls revocation lists that came with the signature; a list counts only when
-// the authority it speaks for signed it. late says that at is only claimed, so
+// told revocation lists and answers that came with the signature; one counts only
+// when the authority it speaks for signed it. late says that at is only claimed, so
 // that a key known to be stolen is not believed even for the time before.
-func (t Trust) judge(cert *x509.Certificate, more []*x509.Certificate, crls []*x509.RevocationList, at time.Time, late bool, usage x509.ExtKeyUsage) standing {
+func (t Trust) judge(cert *x509.Certificate, more []*x509.Certificate, told revocations, at time.Time, late bool, usage x509.ExtKeyUsage) standing {
 	if !t.set {
 		return standing{}
 	}
@@ -140,13 +140,13 @@ func (t Trust) judge(cert *x509.Certificate, more []*x509.Certificate, crls []*x
 		c.UnhandledCriticalExtensions = nil
 		leaf = &c
 	}
-	all := append(slices.Clone(t.CRLs), crls...)
+	all := revocations{lists: t.CRLs}.and(told)
 	chains := t.chains(leaf, more, at, usage)
 	if len(chains) == 0 {
 		st := standing{problem: t.why(cert, append(slices.Clone(more), t.Intermediates...), at)}
 		// Revoked is said of an expired or unknown one too, where it is known.
 		for _, issuer := range append(append(slices.Clone(more), t.Intermediates...), t.roots...) {
-			if bytes.Equal(issuer.RawSubject, cert.RawIssuer) && revokedBy(all, cert, issuer, at, late) {
+			if bytes.Equal(issuer.RawSubject, cert.RawIssuer) && all.revoke(cert, issuer, at, late) {
 				st.revoked, st.problem = true, "revoked"
 			}
 		}
@@ -155,40 +155,13 @@ func (t Trust) judge(cert *x509.Certificate, more []*x509.Certificate, crls []*x
 	for _, chain := range chains {
 		gone := false
 		for i := 0; i+1 < len(chain); i++ {
-			gone = gone || revokedBy(all, chain[i], chain[i+1], at, late)
+			gone = gone || all.revoke(chain[i], chain[i+1], at, late)
 		}
 		if !gone {
 			return standing{trusted: true}
 		}
 	}
 	return standing{revoked: true, problem: "revoked"}
-}
-
-// Reasons of RFC 5280 for which a certificate is not believed before its
-// revocation either, unless a timestamp shows that the signature is older.
-const (
-	keyCompromise = 1
-	caCompromise  = 2
-	aaCompromise  = 10
-)
-
-func revokedBy(crls []*x509.RevocationList, cert, issuer *x509.Certificate, at time.Time, late bool) bool {
-	for _, l := range crls {
-		if !bytes.Equal(l.RawIssuer, issuer.RawSubject) || l.CheckSignatureFrom(issuer) != nil {
-			continue
-		}
-		for _, e := range l.RevokedCertificateEntries {
-			if e.SerialNumber.Cmp(cert.SerialNumber) != 0 {
-				continue
-			}
-			const removeFromCRL = 8
-			stolen := e.ReasonCode == keyCompromise || e.ReasonCode == caCompromise || e.ReasonCode == aaCompromise
-			if e.ReasonCode != removeFromCRL && (!e.RevocationTime.After(at) || late && stolen) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // why names what keeps cert from being trusted.

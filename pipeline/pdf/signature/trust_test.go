@@ -160,7 +160,7 @@ func TestOldCertificates(t *testing.T) {
 		{"signed by an impostor", forged, []*x509.Certificate{sub, impostor}, day(2016), false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			st := tr.judge(tt.leaf, tt.more, nil, tt.at, true, x509.ExtKeyUsageAny)
+			st := tr.judge(tt.leaf, tt.more, revocations{}, tt.at, true, x509.ExtKeyUsageAny)
 			if st.trusted != tt.trusted || !st.trusted && st.problem == "" {
 				t.Errorf("%+v", st)
 			}
