@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
 
 	"sohoa/dossier"
 	"sohoa/internal/testneed"
@@ -55,7 +56,7 @@ type rigOptions struct {
 	hook func(pipeline.Point) error
 	base base
 
-	damaged bool // by the test: what it leaves is not looked through
+	damaged bool // the test damages records: they are not held against their schemas
 }
 
 // base is what a rig stands on besides its folder; the zero value is a directory
@@ -227,11 +228,16 @@ func (r *rig) made(t testing.TB, n int, size int64) []dossier.Record {
 	t.Helper()
 	m := pipelinetest.Made{Store: r.store, Ledger: r.ledger, Unit: "H51.10", Size: size}
 	out := make([]dossier.Record, n)
+	g, ctx := errgroup.WithContext(t.Context())
+	g.SetLimit(8)
 	for i := range out {
-		var err error
-		if out[i], err = m.Document(t.Context(), i); err != nil {
-			t.Fatal(err)
-		}
+		g.Go(func() (err error) {
+			out[i], err = m.Document(ctx, i)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
 	}
 	return out
 }

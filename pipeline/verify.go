@@ -546,14 +546,20 @@ func (l *look) life(st entry) {
 func (l *look) record(st entry) {
 	l.named[recordName] = true
 	var rec dossier.Record
-	if !l.json(recordName, &rec, func() bool { return rec.Schema == dossier.RecordSchema }) {
-		l.namedByLedger(st)
-		return
+	sound := l.json(recordName, &rec, func() bool { return rec.Schema == dossier.RecordSchema })
+	if sound {
+		l.place(rec.ID, rec.Slip)
+		l.against(st, dossier.Stored)
+		if st.State == dossier.Stored && !same(st.Record, &rec) {
+			l.say(dossier.StateDiffers, l.key(recordName), "the ledger has another record")
+			sound = false
+		}
 	}
-	l.place(rec.ID, rec.Slip)
-	l.against(st, dossier.Stored)
-	if st.known && st.State == dossier.Stored && !same(st.Record, &rec) {
-		l.say(dossier.StateDiffers, l.key(recordName), "the ledger has another record")
+	if !sound && st.Record != nil {
+		rec = *st.Record // the other witness
+	} else if !sound {
+		l.unnamed()
+		return
 	}
 	files := []dossier.File{rec.Original}
 	if rec.Archive != nil {
@@ -565,16 +571,36 @@ func (l *look) record(st entry) {
 func (l *look) refusal(st entry) {
 	l.named[refusalName] = true
 	var ref dossier.Refusal
-	if !l.json(refusalName, &ref, func() bool { return ref.Schema == dossier.RecordSchema }) {
-		l.namedByLedger(st)
+	sound := l.json(refusalName, &ref, func() bool { return ref.Schema == dossier.RecordSchema })
+	if sound {
+		l.place(ref.ID, ref.Slip)
+		l.against(st, dossier.Refused)
+		if st.State == dossier.Refused && !same(st.Refusal, &ref) {
+			l.say(dossier.StateDiffers, l.key(refusalName), "the ledger has another refusal")
+			sound = false
+		}
+	}
+	if !sound && st.Refusal != nil {
+		ref = *st.Refusal
+	} else if !sound {
+		l.unnamed()
 		return
 	}
-	l.place(ref.ID, ref.Slip)
-	l.against(st, dossier.Refused)
-	if st.known && st.State == dossier.Refused && !same(st.Refusal, &ref) {
-		l.say(dossier.StateDiffers, l.key(refusalName), "the ledger has another refusal")
-	}
 	l.files(ref.Slip, ref.Original)
+}
+
+// unnamed looks at the objects of a folder of which nobody can say what they
+// should be: by the digests that the store keeps.
+func (l *look) unnamed() {
+	for name, info := range l.there {
+		if l.named[name] || strings.HasPrefix(name, eventPrefix) {
+			continue
+		}
+		l.named[name] = true
+		if l.v.o.Deep {
+			l.stated(info.Key)
+		}
+	}
 }
 
 // grave looks at the folder of a document that was deleted by order.
@@ -601,13 +627,6 @@ func (l *look) grave(st entry) {
 			l.stated(info.Key)
 		}
 	}
-}
-
-// namedByLedger keeps the objects of a record that cannot be read from being
-// taken for extra ones.
-func (l *look) namedByLedger(st entry) {
-	l.named[archiveName] = true
-	l.named[path.Base(st.Intake.Original.Key)] = true
 }
 
 // same compares in the form in which both are kept.
