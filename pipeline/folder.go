@@ -18,9 +18,6 @@ type folder struct {
 	objects map[string]storage.Info // by name
 }
 
-// id is the document's.
-func (f folder) id() string { return path.Base(string(f.key)) }
-
 // has reports whether an object of that name is there.
 func (f folder) has(name string) bool {
 	_, ok := f.objects[name]

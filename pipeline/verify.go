@@ -813,7 +813,7 @@ func (v *verifier) rows(ctx context.Context, from string, hand func(*stretch) bo
 func (v *verifier) inArchive(ctx context.Context, list []dossier.Standing) (looked, error) {
 	var sum looked
 	for _, st := range list {
-		key, there, err := v.stands(ctx, st)
+		_, there, err := v.stands(ctx, st)
 		if err != nil {
 			return sum, err
 		}
@@ -829,7 +829,8 @@ func (v *verifier) inArchive(ctx context.Context, list []dossier.Standing) (look
 		if !ok {
 			continue
 		}
-		if key, there, err = v.stands(ctx, st); err != nil {
+		key, there, err := v.stands(ctx, st)
+		if err != nil {
 			return sum, err
 		}
 		if !there {
