@@ -14,6 +14,10 @@ var effort = map[Why]int{
 	NotOnline:     0,
 }
 
+// Effort is what it roughly costs to make good the lack, in the work of one
+// upload; 0 where nobody can any more.
+func (w Why) Effort() int { return effort[w] }
+
 // Waiting reports whether a dossier that is missing can be counted only after
 // something happens elsewhere: a result cannot be uploaded before the dossier is
 // resolved, and what was handed in at the counter was not handed in online.

@@ -186,6 +186,7 @@ func TestAccessMatrix(t *testing.T) {
 		"GET /report.xlsx":                 get("/report.xlsx?unit={unit}&period=2024&structure_as_of=2024-06-30"),
 		"GET /report.csv":                  get("/report.csv?unit={unit}&period=2024&structure_as_of=2024-06-30"),
 		"GET /list":                        get("/list?unit={unit}&period=2024&structure_as_of=2024-06-30"),
+		"GET /worklist":                    get("/worklist?unit={unit}&period=2024&structure_as_of=2024-06-30"),
 		"GET /dossiers/{code}":             get("/dossiers/{code}"),
 		"GET /dossiers/{code}/receipt":     get("/dossiers/{code}/receipt"),
 		"GET /documents/{id}":              get("/documents/{id}"),

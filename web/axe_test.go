@@ -53,7 +53,7 @@ func TestPagesForEverybody(t *testing.T) {
 	b.signIn("lan")
 	pages := []string{"/?period=2024", "/?period=2024&unit=H51.10&lang=en", "/?period=2019&lang=vi", "/list?period=2024&indicator=4.2&side=missing",
 		"/list?period=2019&indicator=4.2", "/dossiers/" + code("H51.10", 1), "/documents/" + signed.ID, "/documents/" + blank.ID,
-		"/station", "/station?code=" + code("H51.10", 1), "/dossiers/" + code("H51.10", 1) + "/receipt", "/tray", "/inbox", "/operations", "/password", "/nothing"}
+		"/station", "/station?code=" + code("H51.10", 1), "/dossiers/" + code("H51.10", 1) + "/receipt", "/worklist?period=2024", "/tray", "/inbox", "/operations", "/password", "/nothing"}
 	for _, p := range pages {
 		look(p, "light")
 	}
@@ -69,6 +69,29 @@ func TestPagesForEverybody(t *testing.T) {
 	b.media("light")
 	b.open("/audit")
 	b.picture("audit")
+	look("/closings", "light", "dark")
+	look("/documents/"+blank.ID, "light") // with the way to delete it
+
+	h.account("quan.tri", dossier.Admin, "H51", false)
+	b.run(chromedp.Click("header .who button"))
+	b.has("Đăng nhập")
+	b.signIn("quan.tri")
+	admin, err := h.ledger.AccountByLogin(t.Context(), "quan.tri")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.account("thu", dossier.Clerk, "H51.10", false)
+	thu, err := h.ledger.AccountByLogin(t.Context(), "thu")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []string{"/people", "/people/" + thu.ID, "/people/" + admin.ID, "/tokens", "/operations"} {
+		look(p, "light", "dark")
+	}
+	b.media("light")
+	b.open("/people/" + thu.ID)
+	b.run(chromedp.Click("section.row form button"))
+	b.has("chỉ hiện một lần")
 
 	// What a page weighs, with its style and script, on the wire of an old line.
 	person := h.browser()
@@ -77,8 +100,9 @@ func TestPagesForEverybody(t *testing.T) {
 	for _, name := range []string{"style.css", "mark.svg", "upload.js", "station.js", "qr.js"} {
 		shared += len(h.get("/static/"+name, "").body)
 	}
-	for _, p := range pages {
-		r := h.visit(person, p)
+	weigh := func(c *http.Client, p string) {
+		t.Helper()
+		r := h.visit(c, p)
 		if r.StatusCode != http.StatusOK && p != "/nothing" {
 			t.Errorf("%s: %d", p, r.StatusCode)
 		}
@@ -88,6 +112,26 @@ func TestPagesForEverybody(t *testing.T) {
 		// Useful without JavaScript: what a page shows is in it.
 		if !strings.Contains(string(r.body), "<h1") {
 			t.Errorf("%s has no heading of its own", p)
+		}
+		// And in the other language, by a switch that leads to the same page.
+		other := links(r, "?")
+		if len(other) != 1 || other[0][1] != map[bool]string{true: "Tiếng Việt", false: "English"}[strings.Contains(p, "lang=en")] {
+			t.Errorf("%s: the language cannot be switched: %v", p, other)
+			return
+		}
+		path, _, _ := strings.Cut(p, "?")
+		if e := h.visit(c, path+other[0][0]); e.StatusCode != r.StatusCode || e.Header.Get("Content-Language") == r.Header.Get("Content-Language") {
+			t.Errorf("%s: %d in %s", p, e.StatusCode, e.Header.Get("Content-Language"))
+		}
+		h.visit(c, path+"?lang=vi")
+	}
+	for _, p := range pages {
+		weigh(person, p)
+	}
+	for role, list := range map[dossier.Role][]string{dossier.Officer: {"/audit", "/closings", "/documents/" + blank.ID}, dossier.Admin: {"/people", "/people/" + thu.ID, "/tokens"}} {
+		c := h.person(role, "H51")
+		for _, p := range list {
+			weigh(c, p)
 		}
 	}
 }

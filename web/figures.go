@@ -169,6 +169,7 @@ type listInput struct {
 	Indicator string `query:"indicator" required:"true" doc:"id of the indicator, such as 4.2"`
 	Side      string `query:"side" enum:"counted,missing,all" default:"missing"`
 	Procedure string `query:"procedure" doc:"only this procedure; the national code finds its local forms too"`
+	Own       bool   `query:"own" doc:"only the unit's own dossiers, without those of the units below it"`
 	Channel   int    `query:"channel" minimum:"0" maximum:"3" doc:"only this channel: 1 direct, 2 online, 3 postal"`
 	After     string `query:"after" doc:"next of the page before"`
 	Limit     int    `query:"limit" minimum:"1" maximum:"500" default:"100"`
@@ -216,6 +217,7 @@ type list struct {
 	indicator tally.Indicator
 	side      tally.Side
 	total     int64
+	units     []dossier.UnitCode
 	page      ListPage
 }
 
@@ -239,6 +241,9 @@ func (s *server) list(ctx context.Context, in listInput) (list, error) {
 		}
 	}
 	units := st.Subtree(q.Unit)
+	if in.Own {
+		units = ownUnits(st, q.Unit)
+	}
 	if who := actorOf(ctx); who.reach == ReachOwn {
 		units = slices.DeleteFunc(units, func(u dossier.UnitCode) bool { return !who.allows(u) })
 	}
@@ -246,6 +251,7 @@ func (s *server) list(ctx context.Context, in listInput) (list, error) {
 	if err != nil {
 		return l, err
 	}
+	l.units = units
 	for _, c := range cells {
 		l.total += l.side.Of(c)
 	}

@@ -93,6 +93,7 @@ func navigation(a dossier.Role) []navItem {
 	add("/station", "nav-station", maySend)
 	add("/tray", "nav-tray", maySend)
 	add("/", "nav-figures", mayFigures)
+	add("/worklist", "nav-worklist", mayLook)
 	add("/inbox", "nav-inbox", mayLook)
 	add("/closings", "nav-closings", mayClosings)
 	add("/people", "nav-people", mayManage)

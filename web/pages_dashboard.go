@@ -6,11 +6,11 @@ import (
 	"context"
 	"fmt"
 	"html/template"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -34,40 +34,45 @@ type trend struct{ Text, Class string }
 
 // card is one of the big figures.
 type card struct {
-	Name, Rule, Rate, Href, Counts, Target, Gap, MissingHref string
-	Met                                                      bool
-	Trend                                                    *trend
+	Name, Rule, Rate, Target, Gap string
+	Counted, All, Missing         number
+	Met                           bool
+	Trend                         *trend
 }
+
+// number is a number and the list behind it; without an address where the list
+// is not the reader's to see.
+type number struct{ Text, Href string }
 
 type sign struct{ Text, Class, Title string }
 
 type cellView struct {
-	Count, Rate, Href string
-	Sign              *sign
+	Counted, Rate number
+	Sign          *sign
 }
 
 type rowView struct {
-	No, Name, Href, Received, Gap, GapHref string
-	Depth                                  int
-	Total                                  bool
-	Figures                                []cellView
-
-	gap  int64
-	rate tally.Rate
+	No, Name, Href string
+	Received, Gap  number
+	Depth          int
+	Total          bool
+	Figures        []cellView
 }
 
 type dashboardBody struct {
-	Crumbs                                []navItem
-	Unit                                  dossier.UnitCode
-	UnitName, PeriodText, Query, Footnote string
-	Periods, Structures, Formulas, Sorts  []option
-	Any                                   bool
-	Cards                                 []card
-	Chart                                 template.HTML
-	ChartTitle                            string
-	Heads                                 []string
-	Rows                                  []rowView
-	Notes                                 []string
+	Crumbs                               []navItem
+	Unit                                 dossier.UnitCode
+	UnitName, PeriodText, Footnote       string
+	XLSX, CSV, Whole                     string
+	Periods, Structures, Formulas, Sorts []option
+	Any                                  bool
+	Cards, More                          []card
+	Worklist                             string
+	Chart                                template.HTML
+	ChartTitle                           string
+	Heads                                []string
+	Rows                                 []rowView
+	Notes                                []string
 }
 
 // shown are the indicators of the first screen, in its order.
@@ -185,27 +190,34 @@ func (s *server) dashboard(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	v := in.values()
-	b := dashboardBody{Unit: q.Unit, UnitName: t.Rows[0].Name, PeriodText: tally.PeriodText(q.Period, l), Query: v.Encode(), Any: t.Rows[0].Received() > 0}
+	sort := cmpOr(r.URL.Query().Get("sort"), sorts[0])
+	see := s.seeing(ctx, tree, v)
+	t = asSeen(t, sort, l)
+	b := dashboardBody{Unit: q.Unit, UnitName: t.Rows[0].Name, PeriodText: tally.PeriodText(q.Period, l), XLSX: link("/report.xlsx", v, "sort", sort), CSV: link("/report.csv", v, "sort", sort), Whole: link("/report.xlsx", v, "whole", "true"), Any: t.Rows[0].Received() > 0}
 	for i, u := range slices.Backward(st.Ancestors(q.Unit)) {
 		if i > 0 && actorOf(ctx).allows(u) {
 			x, _ := st.Unit(u)
 			b.Crumbs = append(b.Crumbs, navItem{Href: link("/", v, "unit", string(u)), Text: x.Name})
 		}
 	}
-	sort := cmpOr(r.URL.Query().Get("sort"), "tree")
 	b.Periods, b.Structures, b.Formulas = periodOptions(in, years, l), structureOptions(tree.units, in.AsOf, l), formulaOptions(q.Version)
-	for _, x := range []string{"tree", "gap", "rate"} {
+	for _, x := range sorts {
 		b.Sorts = append(b.Sorts, option{x, say(l, "sort-"+x), x == sort})
 	}
 	units := st.Subtree(q.Unit)
 	if b.Any {
-		if b.Cards, err = s.cards(ctx, t, units, v, l); err != nil {
+		cards, err := s.cards(ctx, t, units, see, l)
+		if err != nil {
 			return err
+		}
+		b.Cards, b.More = cards[:min(len(shown), len(cards))], cards[min(len(shown), len(cards)):]
+		if mayLook.Roles[actorOf(ctx).Role] != ReachNone {
+			b.Worklist = link("/worklist", v)
 		}
 		if b.Chart, b.ChartTitle, err = s.monthsChart(ctx, t, units, l); err != nil {
 			return err
 		}
-		b.Heads, b.Rows = rowViews(t, v, sort, l, actorOf(ctx))
+		b.Heads, b.Rows = rowViews(t, st, v, l, actorOf(ctx), see)
 		b.Footnote = fmt.Sprintf(say(l, "footnote"), q.Version, q.AsOf.Local(), q.CutOff.Local())
 		for _, n := range t.Notes {
 			b.Notes = append(b.Notes, string(n.Unit)+": "+n.Text.In(l))
@@ -215,8 +227,8 @@ func (s *server) dashboard(w http.ResponseWriter, r *http.Request) error {
 }
 
 // cards are the big figures with their direction: against the period of equal
-// length before.
-func (s *server) cards(ctx context.Context, t tally.Table, units []dossier.UnitCode, v url.Values, l string) ([]card, error) {
+// length before. Those of the table come first.
+func (s *server) cards(ctx context.Context, t tally.Table, units []dossier.UnitCode, see seeing, l string) ([]card, error) {
 	before := map[tally.Series]tally.Rate{}
 	if p, ok := previous(t.Query.Period); ok {
 		var series []tally.Series
@@ -232,17 +244,16 @@ func (s *server) cards(ctx context.Context, t tally.Table, units []dossier.UnitC
 			before[c.Series] = tally.Rate{Numerator: r.Numerator + c.Numerator, Denominator: r.Denominator + c.Denominator}
 		}
 	}
-	var out []card
-	for _, id := range shown {
-		i, ok := tally.Find(id, t.Query.Version)
-		f, has := t.Rows[0].Figure(id)
-		if !ok || !has {
+	first, more := make([]card, len(shown)), []card{}
+	for _, i := range tally.InVersion(t.Query.Version) {
+		f, has := t.Rows[0].Figure(i.ID)
+		if !has {
 			continue
 		}
 		c := card{Name: i.Name.In(l), Rule: i.Rule.In(l),
-			Href:        link("/list", v, "indicator", id, "side", "counted"),
-			MissingHref: link("/list", v, "indicator", id, "side", "missing"),
-			Counts:      fmt.Sprintf(say(l, "of"), grouped(f.Numerator), grouped(f.Denominator))}
+			Counted: see.number(f.Numerator, units, t.Query.Unit, i.ID, tally.Counted),
+			All:     see.number(f.Denominator, units, t.Query.Unit, i.ID, tally.All),
+			Missing: see.number(f.Denominator-f.Numerator, units, t.Query.Unit, i.ID, tally.Missing)}
 		p, ok := f.Percent()
 		if ok {
 			c.Rate = p.Format(l)
@@ -260,9 +271,13 @@ func (s *server) cards(ctx context.Context, t tally.Table, units []dossier.UnitC
 			}
 			c.Met, _ = f.Met()
 		}
-		out = append(out, c)
+		if at := slices.Index(shown, i.ID); at >= 0 {
+			first[at] = c
+		} else {
+			more = append(more, c)
+		}
 	}
-	return out, nil
+	return append(first, more...), nil
 }
 
 // previous is the period before p: of as many whole months, or of as many days.
@@ -278,75 +293,67 @@ func previous(p dossier.Period) (dossier.Period, bool) {
 	return dossier.Period{From: p.From.AddDays(-days), To: p.From}, true
 }
 
-// rowViews are the units one step below the asked one, what it has itself, and
-// the total.
-func rowViews(t tally.Table, v url.Values, sort, l string, who grant) ([]string, []rowView) {
-	var heads []string
-	for _, id := range shown {
-		if _, ok := tally.Find(id, t.Query.Version); ok {
-			heads = append(heads, say(l, "head-"+id))
-		}
+// seeing makes the addresses of lists, for who may see them: a figure is for
+// many, the dossiers behind it are not.
+type seeing struct {
+	look map[dossier.UnitCode]bool // whose dossiers the reader may list
+	v    url.Values                // what the page shows
+}
+
+func (s *server) seeing(ctx context.Context, tree *unitTree, v url.Values) seeing {
+	who := actorOf(ctx)
+	see := seeing{v: v}
+	if reach := mayLook.Roles[who.Role]; reach != ReachNone {
+		see.look = tree.within(who.Unit, reach)
 	}
-	view := func(r tally.TableRow, unit dossier.UnitCode) rowView {
-		x := rowView{Name: r.Name, Received: grouped(r.Received()), Depth: 1}
-		uv := link("", v, "unit", string(unit))
-		uq, _ := url.ParseQuery(strings.TrimPrefix(uv, "?"))
-		for n, id := range shown {
-			f, ok := r.Figure(id)
-			if !ok {
-				continue
-			}
-			c := cellView{Count: grouped(f.Numerator), Rate: tally.FormatRate(f.Numerator, f.Denominator, l)}
-			if f.Numerator > 0 && unit != "" {
-				c.Href = link("/list", uq, "indicator", id, "side", "counted")
-			}
-			if met, _ := f.Met(); met {
-				c.Sign = &sign{"✓", "ok", say(l, "met")}
-			}
-			if n == 0 {
-				x.gap, x.rate = f.Gap(), f.Rate
-				if x.gap > 0 {
-					x.Gap, x.GapHref = grouped(x.gap), link("/list", uq, "indicator", id, "side", "missing")
-				}
-			}
-			x.Figures = append(x.Figures, c)
-		}
-		return x
+	return see
+}
+
+// number is n with the list of that side of the indicator, of the units that make
+// up the row of unit.
+func (see seeing) number(n int64, units []dossier.UnitCode, unit dossier.UnitCode, indicator string, side tally.Side, more ...string) number {
+	x := number{Text: grouped(n)}
+	if n > 0 && !slices.ContainsFunc(units, func(u dossier.UnitCode) bool { return !see.look[u] }) {
+		x.Href = link("/list", see.v, append([]string{"unit", string(unit), "indicator", indicator, "side", string(side)}, more...)...)
 	}
-	total := view(t.Rows[0], t.Rows[0].Unit)
-	total.Total, total.Name, total.No = true, say(l, "total"), ""
-	var rows []rowView
+	return x
+}
+
+// sorts are the orders of the units; the first is the usual one.
+var sorts = []string{"gap", "rate", "tree"}
+
+// asSeen is the table as the page shows it: the asked unit, then the units one
+// step below it in the asked order, then what the unit has itself. Its rows are
+// of the first screen's columns and add up to the first.
+func asSeen(t tally.Table, sort, l string) tally.Table {
 	own := t.Rows[0]
-	own.Figures = slices.Clone(own.Figures)
-	counts := map[string]int64{}
-	for k, n := range own.Counts {
-		counts[k] = n
+	own.Figures, own.Counts = slices.Clone(own.Figures), maps.Clone(own.Counts)
+	own.Depth, own.Name = own.Depth+1, fmt.Sprintf(say(l, "own-dossiers"), own.Name)
+	minus := func(f *tally.Figure, g tally.Figure) {
+		f.Numerator, f.Denominator = f.Numerator-g.Numerator, f.Denominator-g.Denominator
 	}
+	var rows []tally.TableRow
 	for _, r := range t.Rows[1:] {
 		if r.Depth != t.Rows[0].Depth+1 {
 			continue
 		}
-		x := view(r, r.Unit)
-		if who.allows(r.Unit) {
-			x.Href = link("/", v, "unit", string(r.Unit))
-		}
-		rows = append(rows, x)
+		rows = append(rows, r)
 		for i := range own.Figures {
-			own.Figures[i].Numerator -= r.Figures[i].Numerator
-			own.Figures[i].Denominator -= r.Figures[i].Denominator
+			minus(&own.Figures[i], r.Figures[i])
 		}
+		minus(&own.Plan, r.Plan)
 		for k, n := range r.Counts {
-			counts[k] -= n
+			own.Counts[k] -= n
 		}
 	}
-	own.Counts = counts
+	key := func(r tally.TableRow) tally.Figure { f, _ := r.Figure(shown[0]); return f }
 	switch sort {
 	case "gap":
-		slices.SortStableFunc(rows, func(a, b rowView) int { return cmp.Compare(b.gap, a.gap) })
+		slices.SortStableFunc(rows, func(a, b tally.TableRow) int { return cmp.Compare(key(b).Gap(), key(a).Gap()) })
 	case "rate":
-		slices.SortStableFunc(rows, func(a, b rowView) int {
-			pa, oka := a.rate.Percent()
-			pb, okb := b.rate.Percent()
+		slices.SortStableFunc(rows, func(a, b tally.TableRow) int {
+			pa, oka := key(a).Percent()
+			pb, okb := key(b).Percent()
 			if oka != okb { // those without a rate last
 				if oka {
 					return -1
@@ -356,18 +363,74 @@ func rowViews(t tally.Table, v url.Values, sort, l string, who grant) ([]string,
 			return cmp.Compare(pa, pb)
 		})
 	}
-	for i := range rows {
-		rows[i].No = strconv.Itoa(i + 1)
+	has := slices.ContainsFunc(own.Figures, func(f tally.Figure) bool { return f.Denominator != 0 })
+	for _, n := range own.Counts {
+		has = has || n != 0
 	}
-	if len(rows) > 0 && slices.ContainsFunc(own.Figures, func(f tally.Figure) bool { return f.Denominator != 0 }) {
-		x := view(own, "")
-		x.Name, x.Gap, x.gap = fmt.Sprintf(say(l, "own-dossiers"), t.Rows[0].Name), "", 0
-		for i := range x.Figures {
-			x.Figures[i].Sign = nil
+	if len(rows) > 0 && has {
+		for i := range own.Figures { // a target is the whole unit's
+			own.Figures[i].HasTarget = false
+		}
+		rows = append(rows, own)
+	}
+	t.Rows = append([]tally.TableRow{t.Rows[0]}, rows...)
+	return t
+}
+
+// rowViews are the rows of a table asSeen, the total last.
+func rowViews(t tally.Table, st *tally.Structure, v url.Values, l string, who grant, see seeing) (heads []string, rows []rowView) {
+	for _, id := range shown {
+		if _, ok := tally.Find(id, t.Query.Version); ok {
+			heads = append(heads, say(l, "head-"+id))
+		}
+	}
+	for n, r := range t.Rows {
+		x := rowView{No: strconv.Itoa(n), Name: r.Name, Depth: 1, Total: n == 0}
+		units, more := st.Subtree(r.Unit), []string{}
+		switch {
+		case n == 0:
+			x.No, x.Name = "", say(l, "total")
+		case r.Unit == t.Rows[0].Unit:
+			x.No, units, more = "", ownUnits(st, r.Unit), []string{"own", "true"}
+		case who.allows(r.Unit):
+			x.Href = link("/", v, "unit", string(r.Unit))
+		}
+		for k, id := range shown {
+			f, ok := r.Figure(id)
+			if !ok {
+				continue
+			}
+			if k == 0 {
+				x.Received = see.number(r.Received(), units, r.Unit, id, tally.All, more...)
+				if g := f.Gap(); g > 0 {
+					x.Gap = see.number(f.Denominator-f.Numerator, units, r.Unit, id, tally.Missing, more...)
+					x.Gap.Text = grouped(g)
+				}
+			}
+			c := cellView{Counted: see.number(f.Numerator, units, r.Unit, id, tally.Counted, more...),
+				Rate: see.number(f.Denominator, units, r.Unit, id, tally.All, more...)}
+			c.Rate.Text = tally.FormatRate(f.Numerator, f.Denominator, l)
+			if met, _ := f.Met(); met {
+				c.Sign = &sign{"✓", "ok", say(l, "met")}
+			}
+			x.Figures = append(x.Figures, c)
 		}
 		rows = append(rows, x)
 	}
-	return heads, append(rows, total)
+	return heads, append(rows[1:], rows[0])
+}
+
+// ownUnits are those whose dossiers are the unit's itself and of none below it.
+func ownUnits(st *tally.Structure, unit dossier.UnitCode) []dossier.UnitCode {
+	below := map[dossier.UnitCode]bool{}
+	for _, r := range st.Rows(unit) {
+		if r.Depth == 1 {
+			for _, u := range st.Subtree(r.Unit) {
+				below[u] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(st.Subtree(unit), func(u dossier.UnitCode) bool { return below[u] })
 }
 
 func periodOptions(in FiguresInput, years []int, l string) []option {
@@ -450,11 +513,21 @@ func (s *server) reportCSV(w http.ResponseWriter, r *http.Request) error {
 	return s.export(w, r, "csv", "text/csv; charset=utf-8", func(t tally.Table, b *bytes.Buffer) error { return t.CSV(b) })
 }
 
-// export answers exactly the figures the page shows.
+// export answers what the page shows: the same units in the same order, under the
+// same formula and structure. With whole=true all units below, in tree order.
 func (s *server) export(w http.ResponseWriter, r *http.Request, ext, contentType string, write func(tally.Table, *bytes.Buffer) error) error {
-	t, err := s.report(r.Context(), figuresOf(r.URL.Query()), nil)
+	v := r.URL.Query()
+	in := figuresOf(v)
+	var indicators []string
+	if v.Get("whole") == "" {
+		indicators = shown
+	}
+	t, err := s.report(r.Context(), in, indicators)
 	if err != nil {
 		return err
+	}
+	if indicators != nil {
+		t = asSeen(t, cmpOr(v.Get("sort"), sorts[0]), lang(r))
 	}
 	var b bytes.Buffer
 	if err := write(t, &b); err != nil {

@@ -16,6 +16,7 @@ import (
 
 func (s *server) routeViews() {
 	s.route("GET /list", mayLook, s.listPage)
+	s.route("GET /worklist", mayLook, s.worklist)
 	s.route("GET /dossiers/{code}", mayLook, s.dossierPage)
 	s.route("GET /documents/{id}", mayLook, s.documentPage)
 	s.route("GET /documents/{id}/pages/{page}", mayLook, s.picture)
@@ -30,22 +31,22 @@ type listRow struct {
 }
 
 type listPageBody struct {
-	Back, UnitName, PeriodText, Heading, Rule, Formula, Whys, First, Next string
-	Sides                                                                 []struct {
+	Back, UnitName, PeriodText, Heading, Rule, Formula, First, Next string
+	Whys                                                            []whyView
+	Sides                                                           []struct {
 		Text, Href string
 		On         bool
 	}
 	Items []listRow
 }
 
-// whyLimit is up to how many dossiers a list says in its head what they lack:
-// saying it takes reading them.
-const whyLimit = 2000
+// whyView is how many dossiers of a list lack something, first of all.
+type whyView struct{ Count, Text, Href string }
 
 func (s *server) listPage(w http.ResponseWriter, r *http.Request) error {
 	ctx, l, v := r.Context(), lang(r), r.URL.Query()
 	in := listInput{FiguresInput: figuresOf(v), Indicator: cmpOr(v.Get("indicator"), shown[0]),
-		Side: cmpOr(v.Get("side"), string(tally.Missing)), After: v.Get("after"), Limit: 50}
+		Side: cmpOr(v.Get("side"), string(tally.Missing)), After: v.Get("after"), Limit: 50, Own: v.Get("own") == "true"}
 	if !slices.Contains([]tally.Side{tally.Counted, tally.Missing, tally.All}, tally.Side(in.Side)) {
 		return badValue("side")
 	}
@@ -60,11 +61,14 @@ func (s *server) listPage(w http.ResponseWriter, r *http.Request) error {
 	b := listPageBody{UnitName: tree.by[x.Unit].Name, PeriodText: tally.PeriodText(x.Period, l),
 		Rule: x.indicator.Rule.In(l), Formula: x.Version,
 		Heading: fmt.Sprintf(say(l, "list-"+string(x.side)), grouped(x.total), x.indicator.Name.In(l))}
+	if in.Own {
+		b.UnitName = fmt.Sprintf(say(l, "own-dossiers"), b.UnitName)
+	}
 	fv := in.FiguresInput.values()
 	fv.Set("unit", string(x.Unit))
 	b.Back = link("/", fv)
 	at := func(side, after string) string {
-		return link("/list", fv, "indicator", in.Indicator, "side", side, "after", after)
+		return link("/list", fv, "indicator", in.Indicator, "side", side, "after", after, "own", v.Get("own"))
 	}
 	for _, side := range []tally.Side{tally.Missing, tally.Counted, tally.All} {
 		b.Sides = append(b.Sides, struct {
@@ -78,9 +82,13 @@ func (s *server) listPage(w http.ResponseWriter, r *http.Request) error {
 	if x.page.Next != "" {
 		b.Next = at(in.Side, x.page.Next)
 	}
-	if x.side == tally.Missing && x.total <= whyLimit && in.After == "" {
-		if b.Whys, err = s.whys(ctx, in, x, l); err != nil {
+	if x.side == tally.Missing {
+		lacks, err := s.reasons(ctx, x.indicator, x.units, x.Period)
+		if err != nil {
 			return err
+		}
+		for _, y := range lacks {
+			b.Whys = append(b.Whys, whyView{grouped(y.n), y.why.Text().In(l), link("/list", fv, "indicator", y.id, "side", string(tally.All), "own", v.Get("own"))})
 		}
 	}
 	for _, d := range x.page.Items {
@@ -96,33 +104,39 @@ func (s *server) listPage(w http.ResponseWriter, r *http.Request) error {
 	return s.render(w, r, http.StatusOK, "list", b.Heading, b)
 }
 
-// whys says of a whole list what its dossiers lack: "310 chưa có tệp kết quả".
-func (s *server) whys(ctx context.Context, in listInput, first list, l string) (string, error) {
-	counts := map[tally.Why]int64{}
-	page, in2 := first.page, in
-	for {
-		for _, d := range page.Items {
-			for _, why := range first.indicator.Missing(&d) {
-				counts[why]++
-			}
-		}
-		if page.Next == "" {
-			break
-		}
-		in2.After, in2.Limit = page.Next, 500
-		next, err := s.list(ctx, in2)
-		if err != nil {
-			return "", err
-		}
-		page = next.page
+// lack is how many dossiers are not counted for want of something.
+type lack struct {
+	id  string // of the count, for its list
+	why tally.Why
+	n   int64
+}
+
+// reasons split what is missing of a rate by the first thing that is lacking, from
+// the counters: they add up to it. A rate that asks for one thing only has none.
+func (s *server) reasons(ctx context.Context, i tally.Indicator, units []dossier.UnitCode, p dossier.Period) ([]lack, error) {
+	reasons := i.Reasons()
+	if len(reasons) == 0 {
+		return nil, nil
 	}
-	var parts []string
-	for _, why := range tally.Whys() {
-		if n := counts[why]; n > 0 {
-			parts = append(parts, grouped(n)+" "+why.Text().In(l))
+	var series []tally.Series
+	for _, r := range reasons {
+		series = append(series, r.Series())
+	}
+	cells, err := s.Source.Sums(ctx, units, series, p)
+	if err != nil {
+		return nil, err
+	}
+	counts := map[tally.Series]int64{}
+	for _, c := range cells {
+		counts[c.Series] += c.Denominator
+	}
+	var out []lack
+	for n, r := range reasons {
+		if counts[r.Series()] > 0 {
+			out = append(out, lack{r.ID, i.Requires[n].Lack, counts[r.Series()]})
 		}
 	}
-	return strings.Join(parts, " · "), nil
+	return out, nil
 }
 
 type fact struct {
