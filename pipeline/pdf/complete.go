@@ -186,11 +186,7 @@ func (r reading) read(p *picture) (*thumb, error) {
 func (r reading) beforeLast(p *picture) ([]byte, error) {
 	pipe := p.stream.FilterPipeline
 	if len(pipe) < 2 {
-		b, err := rawBytes(r.src, p.stream, *r.buf)
-		if cap(b) > cap(*r.buf) && p.stream.Raw == nil {
-			*r.buf = b
-		}
-		return b, err
+		return rawBytes(r.src, p.stream, r.buf)
 	}
 	inner := *p.stream
 	inner.Content = nil

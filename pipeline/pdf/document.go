@@ -73,7 +73,7 @@ func openDocument(path string, s setup, note func(response), r *rooms) (*documen
 		if err = errors.Join(err, f.Close()); err != nil {
 			return nil, openError(err)
 		}
-		d.f, d.file = bytes.NewReader(data), nil
+		d.f, d.file = whole{bytes.NewReader(data), data}, nil
 	}
 	d.bytes = d.f
 	head := make([]byte, min(d.size, pdfHeaderWithin+8))

@@ -138,11 +138,10 @@ func decodeError(err error) error {
 	return fmt.Errorf("a stream cannot be decoded: %T", err)
 }
 
-// rawBytes is a stream as it lies in the file. Where the lazy reader read the
-// file they are read now, and kept nowhere.
-//
-// They are read into buf where they fit; nil is a buffer, too.
-func rawBytes(src *model.Context, sd *types.StreamDict, buf []byte) ([]byte, error) {
+// rawBytes is a stream as it lies in the file, not to be written to. Where the
+// lazy reader read the file they are read now, and kept nowhere but in buf, which
+// grows with what is read and may be nil.
+func rawBytes(src *model.Context, sd *types.StreamDict, buf *[]byte) ([]byte, error) {
 	if sd.Raw != nil || sd.StreamLength == nil {
 		return sd.Raw, nil
 	}
@@ -150,15 +149,41 @@ func rawBytes(src *model.Context, sd *types.StreamDict, buf []byte) ([]byte, err
 	if !ok {
 		return nil, nil
 	}
-	b := buf
-	if int64(cap(b)) < *sd.StreamLength {
-		b = make([]byte, *sd.StreamLength)
+	if b := inMemory(r, sd.StreamOffset, *sd.StreamLength); b != nil {
+		return b, nil
 	}
-	b = b[:*sd.StreamLength]
+	if buf == nil {
+		buf = new([]byte)
+	}
+	if int64(cap(*buf)) < *sd.StreamLength {
+		*buf = make([]byte, *sd.StreamLength)
+	}
+	b := (*buf)[:*sd.StreamLength]
 	if n, err := r.ReadAt(b, sd.StreamOffset); n < len(b) {
 		return nil, openError(err)
 	}
 	return b, nil
+}
+
+// whole is a file that lies in memory as it is.
+type whole struct {
+	*bytes.Reader
+	data []byte
+}
+
+// inMemory is a stretch of a file that lies in memory, which nobody may write to,
+// or nil.
+func inMemory(r io.ReaderAt, from, n int64) []byte {
+	s, ok := r.(*io.SectionReader)
+	if !ok {
+		return nil
+	}
+	outer, off, _ := s.Outer()
+	w, ok := outer.(whole)
+	if from += off; !ok || from < 0 || n <= 0 || from > int64(len(w.data)) || n > int64(len(w.data))-from {
+		return nil
+	}
+	return w.data[from : from+n : from+n]
 }
 
 // decodedFrom is a stream without its filters. The last filter of an image (DCT,
