@@ -97,7 +97,8 @@ func (q *riverQueue[TTx]) start(ctx context.Context, id string, o WorkOptions, w
 		// a try may take. Of one that died the vigil knows within seconds.
 		RescueStuckJobsAfter:        o.Timeout + time.Minute,
 		CompletedJobRetentionPeriod: time.Hour,
-		FetchCooldown:               time.Millisecond,
+		// The first job is fetched at once; under load several are fetched together.
+		FetchCooldown:               10 * time.Millisecond,
 		FetchPollInterval:           250 * time.Millisecond,
 		Queues:                      queues,
 	})
