@@ -98,9 +98,9 @@ func (q *riverQueue[TTx]) start(ctx context.Context, id string, o WorkOptions, w
 		RescueStuckJobsAfter:        o.Timeout + time.Minute,
 		CompletedJobRetentionPeriod: time.Hour,
 		// The first job is fetched at once; under load several are fetched together.
-		FetchCooldown:               10 * time.Millisecond,
-		FetchPollInterval:           250 * time.Millisecond,
-		Queues:                      queues,
+		FetchCooldown:     10 * time.Millisecond,
+		FetchPollInterval: 250 * time.Millisecond,
+		Queues:            queues,
 	})
 	if err != nil {
 		return nil, err
