@@ -29,8 +29,7 @@ type Profile struct {
 	ActiveContent ActivePolicy `json:"active_content" yaml:"active_content"`
 	MaxSize       int64        `json:"max_size,omitempty" yaml:"max_size"`     // bytes
 	MaxPages      int          `json:"max_pages,omitempty" yaml:"max_pages"`   // of one file
-	PageSizes     []string     `json:"page_sizes,omitempty" yaml:"page_sizes"` // expected paper sizes (A5, A4, A3 …); others are named in the verdict, never rejected
-	TwoLayer      bool         `json:"two_layer,omitempty" yaml:"two_layer"`   // the rule asks for an invisible text layer over the image
+	PageSizes     []string     `json:"page_sizes,omitempty" yaml:"page_sizes"` // expected paper sizes (A5, A4, A3 …); others are flagged, never rejected
 }
 
 // Valid says what is wrong with a profile, or nil.
@@ -67,7 +66,8 @@ const (
 //     PDF 1.4 or later, colour, at least 200 dpi, 1:1.
 //   - tt05-2025: Circular 05/2025/TT-BNV, in force from 1 July 2025: two-layer
 //     PDF/A, at least 24-bit colour, at least 200 dpi (300 for maps, which we
-//     cannot tell from other papers, so that is left to an own profile).
+//     cannot tell from other papers, so that is left to an own profile). The text
+//     layer is not asked of what comes in: to read the text is a later step of ours.
 //
 // That active content is refused, and the bounds on size and pages, are ours: no
 // scanner writes scripts; 200 MB and 2,000 pages are ten times the largest
@@ -82,7 +82,7 @@ func Profiles() []Profile {
 		{
 			Name: ProfileTT05, ValidFrom: 20250701,
 			MinDPI: 200, RecommendedDPI: 200, Colour: FullColour, ActiveContent: RejectActive,
-			MaxSize: 200 << 20, MaxPages: 2000, PageSizes: []string{"A5", "A4", "A3"}, TwoLayer: true,
+			MaxSize: 200 << 20, MaxPages: 2000, PageSizes: []string{"A5", "A4", "A3"},
 		},
 	}
 }

@@ -122,6 +122,7 @@ const (
 	EmptyPassword       Flag = "empty-password"           // encrypted with an empty user password; the archive copy is not
 	ResolutionUnknown   Flag = "resolution-unknown"       // the image states no dpi; the setting's was assumed
 	BelowRecommended    Flag = "resolution-below-profile" // below the recommended, above the rejected resolution
+	OtherPaper          Flag = "paper-size"               // no paper size that the profile expects
 	Repaired            Flag = "repaired"                 // small structural damage mended in the archive copy
 )
 
@@ -129,7 +130,7 @@ const (
 func Flags() []Flag {
 	return []Flag{BlankPage, Skewed, LowContrast, ColourBelowProfile, UnembeddedFonts, ChangedAfterSigning,
 		SignatureDoubtful, ActiveContentFound, ActiveContentGone, ReadBySecondReader, NotConvertible,
-		EmptyPassword, ResolutionUnknown, BelowRecommended, Repaired}
+		EmptyPassword, ResolutionUnknown, BelowRecommended, OtherPaper, Repaired}
 }
 
 // Text is the sentence for a clerk: what was seen and what to do.
@@ -150,6 +151,7 @@ var flagTexts = map[Flag]Text{
 	EmptyPassword:       {"Tệp mã hóa nhưng không cần mật khẩu; bản lưu trữ không mã hóa.", "The file is encrypted with an empty password; the archive copy is not encrypted."},
 	ResolutionUnknown:   {"Ảnh không ghi độ phân giải; đã dùng giá trị mặc định.", "The image does not state its resolution; the default was used."},
 	BelowRecommended:    {"Độ phân giải thấp hơn mức khuyến nghị. Lần sau hãy quét ở 300 dpi.", "The resolution is below the recommended one. Next time scan at 300 dpi."},
+	OtherPaper:          {"Khổ giấy khác thường. Nếu giấy là A4, hãy chọn đúng khổ giấy trên máy quét và quét lại ở tỷ lệ 1:1.", "The paper is of an unusual size. If it is A4, choose that size at the scanner and scan again at 1:1."},
 	Repaired:            {"Lỗi cấu trúc nhỏ đã được sửa trong bản lưu trữ.", "Small structural faults were mended in the archive copy."},
 }
 

@@ -34,6 +34,7 @@ func (d *document) inspectImage(ctx context.Context, q wireQuestion) (dossier.Ve
 	}
 	d.note(response{Pages: v.Pages})
 
+	other := false // paper has been flagged
 	for i, f := range im.Frames {
 		x, y := f.DPIX, f.DPIY
 		if x <= 0 || y <= 0 {
@@ -50,9 +51,13 @@ func (d *document) inspectImage(ctx context.Context, q wireQuestion) (dossier.Ve
 		if colourRank[f.Colour] > colourRank[v.Colour] {
 			v.Colour = f.Colour
 		}
+		size := pageSize(page{media: box{0, 0, float64(f.Width) * 72 / x, float64(f.Height) * 72 / y}, unit: 1})
 		if i == 0 {
-			w, h := float64(f.Width)*72/x, float64(f.Height)*72/y
-			v.PageSize = pageSize(page{media: box{0, 0, w, h}, unit: 1})
+			v.PageSize = size
+		}
+		// An assumed resolution says nothing about paper.
+		if !other && f.DPIX > 0 && f.DPIY > 0 {
+			other = flagPaper(&v, i+1, size, q.Profile)
 		}
 	}
 	flagColour(&v, q.Profile)

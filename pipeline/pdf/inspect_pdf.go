@@ -155,6 +155,11 @@ func (d *document) judge(ctx context.Context, q wireQuestion, pages []page, end 
 		return v, err
 	}
 	v.PageSize = pageSize(pages[0])
+	for i, p := range pages {
+		if flagPaper(&v, i+1, pageSize(p), q.Profile) {
+			break
+		}
+	}
 	resolution(&v, facts, q.Profile)
 	colour(&v, facts, q.Profile)
 	flagAppearance(&v, facts)
@@ -408,6 +413,16 @@ var paper = []struct {
 }{
 	{"A5", 419.5, 595.3}, {"A4", 595.3, 841.9}, {"A3", 841.9, 1190.6}, {"A2", 1190.6, 1683.8},
 	{"A1", 1683.8, 2383.9}, {"A0", 2383.9, 3370.4}, {"B5", 498.9, 708.7}, {"Letter", 612, 792}, {"Legal", 612, 1008},
+}
+
+// flagPaper flags a page whose paper the profile does not expect, and reports
+// whether it did: the first one speaks for the file.
+func flagPaper(v *dossier.Verdict, page int, size string, p dossier.Profile) bool {
+	if len(p.PageSizes) == 0 || slices.Contains(p.PageSizes, size) {
+		return false
+	}
+	v.Findings = append(v.Findings, dossier.Finding{Flag: dossier.OtherPaper, Page: page, Detail: dossier.Text{VI: size, EN: size}})
+	return true
 }
 
 // pageSize names a page's paper, within three in a hundred, else its millimetres.

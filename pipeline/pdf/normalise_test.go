@@ -91,3 +91,50 @@ func TestSignedIsNotRewritten(t *testing.T) {
 		s.Close()
 	}
 }
+
+// TestSignedForSecondReader: a signature is judged by the file's own bytes, also
+// where only the second reader opens the file, and keeps the file from being
+// rewritten there too.
+func TestSignedForSecondReader(t *testing.T) {
+	whole, err := os.ReadFile(filepath.Join(testneed.Root(t), "testdata", "flag", "read-by-second-reader", "signed.pdf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tampered := bytes.Replace(whole, []byte("/MediaBox[0 0 595"), []byte("/MediaBox[0 0 594"), 1)
+	if bytes.Equal(whole, tampered) {
+		t.Fatal("nothing to change")
+	}
+	pool := newPool(t, trusting(t))
+	for name, c := range map[string]struct {
+		data  []byte
+		legal bool
+	}{"whole": {whole, true}, "tampered": {tampered, false}} {
+		t.Run(name, func(t *testing.T) {
+			path := tempFile(t, "signed.pdf", c.data)
+			s, err := pool.Open(t.Context(), path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			v, err := s.Inspect(t.Context(), pdf.Question{Kind: dossier.Component})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !v.Signed || v.LegalValue != c.legal || v.Signatures[0].Intact != c.legal {
+				t.Errorf("%+v", v)
+			}
+			if v.Findings[0].Flag != dossier.ReadBySecondReader {
+				t.Errorf("the first reader took it: %+v", v.Findings)
+			}
+			out := filepath.Join(t.TempDir(), "copy.pdf")
+			if _, err := s.Normalise(t.Context(), out, pdf.Label{}); !errors.Is(err, pdf.ErrSigned) {
+				t.Errorf("normalising: %v", err)
+			}
+			_, err = inspect(t, pool, path, pdf.Question{Kind: dossier.ResultKind})
+			var r *dossier.Rejection
+			if errors.As(err, &r) == c.legal || r != nil && r.Reason != dossier.SignatureBroken {
+				t.Errorf("as a result: %v", err)
+			}
+		})
+	}
+}

@@ -34,4 +34,11 @@ func flags() {
 		return fmt.Appendf(nil, "%010d 00000 n", n+3)
 	})
 	put("read-by-second-reader", "offsets-shifted.pdf", shifted)
+	f = leaflet()
+	f.data = bytes.Replace(f.data, []byte("%PDF-1."), []byte("%PDF-9."), 1)
+	f.sign(signing{by: signerEC, field: "Signature1", at: signedAt})
+	put("read-by-second-reader", "signed.pdf", f.data)
+	odd := newFile()
+	odd.page(300, 700, "", "0.9 g 20 20 260 660 re f 0 g 40 600 200 20 re f\n", "")
+	put("paper-size", "strip.pdf", odd.bytes())
 }

@@ -12,7 +12,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
-	"io"
 	"io/fs"
 	"math/big"
 	"os"
@@ -145,22 +144,22 @@ func makeIdentities() {
 }
 
 // answer is an OCSP answer of the issuing CA about a certificate, revoked since the
-// day given, or good where there is none.
-func answer(about *identity, revokedSince string) []byte {
+// day given, or good where there is none. Like the keys it is made once and kept:
+// the library puts the time of making into it.
+func answer(file string, about *identity, revokedSince string) []byte {
+	path := filepath.Join(root, "keys", file+".ocsp")
+	if b, err := os.ReadFile(path); !errors.Is(err, fs.ErrNotExist) {
+		check(err)
+		return b
+	}
 	a := ocsp.Response{Status: ocsp.Good, SerialNumber: about.cert.SerialNumber, ThisUpdate: day("2026-03-02"), NextUpdate: day("2049-01-01")}
 	if revokedSince != "" {
 		a.Status, a.RevokedAt, a.RevocationReason = ocsp.Revoked, day(revokedSince), ocsp.CessationOfOperation
 	}
-	der, err := ocsp.CreateResponse(subCA.cert, subCA.cert, a, steady{subCA.key})
+	der, err := ocsp.CreateResponse(subCA.cert, subCA.cert, a, subCA.key)
 	check(err)
+	check(os.WriteFile(path, der, 0o644))
 	return der
-}
-
-// steady signs the same way every time.
-type steady struct{ crypto.Signer }
-
-func (s steady) Sign(_ io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
-	return s.Signer.Sign(nil, digest, opts)
 }
 
 // revocations is the list of the issuing CA: one certificate revoked before the

@@ -242,7 +242,7 @@ func signatures() {
 	put("good", "key-stolen-since-timestamped", signed(with(pades, func(s *signing) { s.by = stolen })))
 	for name, since := range map[string]string{"revoked-by-answer": "2025-12-01", "answer-good": "", "revoked-since-by-answer": "2026-03-01"} {
 		f = signed(with(ec, func(s *signing) { s.by = withdrawn }))
-		f.answers(answer(withdrawn, since))
+		f.answers(answer(name, withdrawn, since))
 		if name == "revoked-by-answer" {
 			put("revoked", name, f)
 		} else {
@@ -250,7 +250,7 @@ func signatures() {
 		}
 	}
 	f = signed(with(ec, func(s *signing) { s.by = withdrawn }))
-	f.answers(answer(revoked, "2025-12-01"))
+	f.answers(answer("answer-about-another", revoked, "2025-12-01"))
 	put("good", "answer-about-another", f)
 	put("unknown-root", "root-in-the-signature", signed(with(ec, func(s *signing) {
 		s.by, s.certs = stranger, [][]byte{stranger.cert.Raw, otherCA.cert.Raw}
