@@ -10,6 +10,8 @@ echo "== a backfill: its rate beside a plain copy, and what it costs the counter
 go test -run '^$' -bench Backfill -benchtime 3x ./pipeline/backfill
 go build -o "$bin/bench-backfill" ./internal/bench/backfill
 "$bin/bench-backfill" -sohoa "$bin/sohoa"
+echo "== 200 clerks at once through the pages' own API"
+SOHOA_LOAD_CLERKS=200 SOHOA_LOAD_FILES=5 go test -count=1 -run TestClerksAtOnce -v -timeout 1h ./web
 echo "== normaliser and signatures"
 go test -run '^$' -bench . -benchtime 2s ./pipeline/pdf/...
 echo "== object stores"

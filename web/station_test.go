@@ -11,11 +11,13 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	cdpbrowser "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
@@ -423,5 +425,92 @@ func TestBrowserInbox(t *testing.T) {
 		if tried()[id] == 0 {
 			t.Errorf("document %s was not tried again", id)
 		}
+	}
+}
+
+// A file that is a script, a page and a PDF at once, under a name that is markup,
+// is saved when it is opened, runs nowhere in our origin, and its name is text.
+func TestBrowserHostileFile(t *testing.T) {
+	h := newHouse(t, setup{})
+	h.account("lan", dossier.Clerk, "H51.10", false)
+	token := h.token(dossier.Clerk, "H51.10")
+	const name = `"><img src=x onerror="window.hacked='name'">.pdf`
+	var coded strings.Builder
+	for i := range len(name) {
+		fmt.Fprintf(&coded, "%%%02X", name[i])
+	}
+	pdf := scan(t, "accept/scan-a5-colour.pdf")
+	accepted := slices.Concat([]byte("window.hacked='script';/*<script>window.hacked='page'</script>\n"), pdf, []byte("\n*/\n"))
+	rejected := []byte("<!DOCTYPE html><script>window.hacked='html'</script><svg xmlns='http://www.w3.org/2000/svg' onload=\"window.hacked='svg'\">")
+	originals := map[string]string{} // by what they are
+	for what, body := range map[string][]byte{"accepted": accepted, "rejected": rejected} {
+		r := h.do(h.request("PUT", paths+code("H51.10", 1)+"/documents?kind=component", token, bytes.NewReader(body), "Prefer", "wait=30",
+			"Content-Disposition", "attachment; filename*=UTF-8''"+coded.String(), "Sohoa-Name", coded.String()))
+		where := r.Header.Get("Location")
+		if want := map[string]int{"accepted": 201, "rejected": 422}[what]; r.StatusCode != want || where == "" {
+			t.Fatalf("%s: %d %s", what, r.StatusCode, r.body)
+		}
+		originals[what] = where + "/original"
+	}
+	h.waits("H51.10", pdf)
+	b := newBrowser(t, h)
+	b.expected = []string{"Refused to execute script", "Refused to apply style", "violates the following Content Security Policy", "Framing '", "net::ERR_ABORTED", "422 (Unprocessable", "ERR_BLOCKED", "X-Frame-Options"}
+	if _, err := chromedp.Call(b.ctx, cdpbrowser.SetDownloadBehavior, cdpbrowser.SetDownloadBehaviorParams{Behavior: cdpbrowser.SetDownloadBehaviorBehaviorDeny, EventsEnabled: new(true)}); err != nil {
+		t.Fatal(err)
+	}
+	var saved atomic.Int64
+	if err := chromedp.Listen(b.ctx, func(ev any) {
+		if _, ok := ev.(*cdpbrowser.EventDownloadWillBegin); ok {
+			saved.Add(1)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	b.signIn("lan")
+	clean := func(where string) {
+		t.Helper()
+		if got := get(b, chromedp.Evaluate[string](`String(window.hacked)`)); got != "undefined" {
+			t.Errorf("%s: the %s ran", where, got)
+		}
+	}
+	b.open("/station?code=" + code("H51.10", 1))
+	n := int64(0)
+	for what, original := range originals {
+		for _, path := range []string{original, strings.Replace(original, "/original", "/archive", 1)} {
+			if what == "rejected" && strings.HasSuffix(path, "/archive") {
+				continue // there is none
+			}
+			n++
+			b.run(chromedp.Evaluate[chromedp.Void](fmt.Sprintf("location.href = %q", path)))
+			for deadline := time.Now().Add(30 * time.Second); saved.Load() < n; time.Sleep(20 * time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatalf("%s (%s) is not saved when it is opened: %s", what, path, get(b, chromedp.Location()))
+				}
+			}
+			if at := get(b, chromedp.Location()); !strings.Contains(at, "/station?code=") {
+				t.Errorf("%s is shown at %s", what, at)
+			}
+			// As what a page could be tricked into loading.
+			for _, tag := range []string{"script src", "iframe src", "object data", "embed src", "link href"} {
+				name, attribute, _ := strings.Cut(tag, " ")
+				await[bool](b, fmt.Sprintf(`new Promise(done => {
+					const e = document.createElement(%q);
+					if (e.tagName === "LINK") e.rel = "stylesheet";
+					e[%q] = %q;
+					e.onload = e.onerror = () => { e.remove(); done(true) };
+					setTimeout(() => { e.remove(); done(false) }, 300);
+					document.body.append(e);
+				})`, name, attribute, path))
+				clean(what + " as " + name)
+			}
+		}
+	}
+	for _, path := range []string{"/station?code=" + code("H51.10", 1), "/dossiers/" + code("H51.10", 1), "/dossiers/" + code("H51.10", 1) + "/receipt",
+		strings.Replace(strings.TrimSuffix(originals["accepted"], "/original"), "/api/v1", "", 1), "/tray"} {
+		b.open(path)
+		if path != "/tray" {
+			b.has("window.hacked='name'")
+		}
+		clean(path)
 	}
 }
