@@ -23,6 +23,7 @@ type Standing struct {
 
 	ReplacedBy string     // id of the better scan, when there is one
 	Revoked    bool       // an officer said that the paper is no longer valid
+	Swept      bool       // it was rejected, and its days are over: its files are gone
 	Deleted    bool       // its file is gone: deleted by order, or what it reuses was
 	Tombstone  *Tombstone // when it was itself deleted by order; there is no Record or Refusal then
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"path"
+	"strings"
 
 	"sohoa/storage"
 )
@@ -15,8 +16,11 @@ var roots = []storage.Key{"dossiers/", "results/"}
 // folder is a document's folder as the archive has it.
 type folder struct {
 	key     storage.Key
-	objects map[string]storage.Info // by name
+	objects map[string]storage.Info // by name; what lies deeper, which is not ours, by its path
 }
+
+// id is the document's.
+func (f folder) id() string { return path.Base(string(f.key)) }
 
 // has reports whether an object of that name is there.
 func (f folder) has(name string) bool {
@@ -35,14 +39,17 @@ func (p *Pipeline) folders(ctx context.Context, root storage.Key) iter.Seq2[fold
 				yield(folder{}, fmt.Errorf("list the archive: %w", err))
 				return
 			}
-			dir, name := path.Split(string(info.Key))
-			if key := storage.Key(path.Clean(dir)); key != f.key {
+			name, document := groupOf(info.Key)
+			if document == "" {
+				continue // no part of an archive
+			}
+			if key := storage.Key(name); key != f.key {
 				if f.key != "" && !yield(f, nil) {
 					return
 				}
 				f = folder{key: key, objects: map[string]storage.Info{}}
 			}
-			f.objects[name] = info
+			f.objects[strings.TrimPrefix(string(info.Key), name+"/")] = info
 		}
 		if f.key != "" {
 			yield(f, nil)

@@ -31,7 +31,7 @@ func (r *run) normalise(doc Document) (Master, error) {
 	if doc.Verdict.Signed {
 		return m, nil
 	}
-	out := filepath.Join(r.p.SpoolDir, "copy-"+doc.ID+".pdf")
+	out := filepath.Join(r.p.SpoolDir, "temp-copy-"+doc.ID+".pdf")
 	r.later(func() { os.Remove(out) })
 	made, err := doc.session.Normalise(r.ctx, out, pdf.Label{
 		Title:      cmp.Or(doc.Slip.Name, string(doc.Slip.Paper), string(doc.Slip.Kind)),

@@ -534,7 +534,7 @@ func (l *look) life(st entry) {
 		}
 	}
 	for _, have := range st.events {
-		if have.Type == dossier.EventDeletion {
+		if have.Type == dossier.EventDeletion || have.Type == dossier.EventSweep {
 			continue
 		}
 		if !slices.ContainsFunc(happened, func(e dossier.Event) bool { return same(have, e) }) {
@@ -848,6 +848,8 @@ func (v *verifier) stands(ctx context.Context, st dossier.Standing) (key storage
 		key = inFolder(Folder(st.Intake), tombstoneName)
 	case st.State == dossier.Stored:
 		key = inFolder(Folder(st.Intake), recordName)
+	case st.Swept:
+		return "", true, nil // it is to be gone
 	case st.State == dossier.Refused:
 		key = inFolder(Folder(st.Intake), refusalName)
 	case st.Intake.Slip.Reuses != "":

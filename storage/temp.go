@@ -143,8 +143,8 @@ func adopt(f *os.File, size int64, sha string) (*Temp, error) {
 
 // SweepSpool removes the files of Spool, CreateTemp and Fetch that were last
 // written before the given time from a folder, as a crash leaves them, and says
-// how many. A directory store sweeps its own folder when it is opened.
-func SweepSpool(dir string, before time.Time) (int, error) {
+// how many; in a dry run, how many it would. A directory store sweeps its own folder when it is opened.
+func SweepSpool(dir string, before time.Time, dryRun bool) (int, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return 0, fmt.Errorf("storage: sweeping: %w", err)
@@ -164,10 +164,12 @@ func SweepSpool(dir string, before time.Time) (int, error) {
 		if !st.ModTime().Before(before) {
 			continue
 		}
+		if n++; dryRun {
+			continue
+		}
 		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return n, fmt.Errorf("storage: sweeping: %w", err)
 		}
-		n++
 	}
 	return n, nil
 }

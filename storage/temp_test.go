@@ -121,14 +121,17 @@ func TestSweepSpool(t *testing.T) {
 			}
 		}
 	}
-	if n, err := storage.SweepSpool(dir, time.Now().Add(-24*time.Hour)); n != 2 || err != nil {
+	if n, err := storage.SweepSpool(dir, time.Now().Add(-24*time.Hour), true); n != 2 || err != nil {
+		t.Errorf("SweepSpool would = %d, %v", n, err)
+	}
+	if n, err := storage.SweepSpool(dir, time.Now().Add(-24*time.Hour), false); n != 2 || err != nil {
 		t.Errorf("SweepSpool = %d, %v", n, err)
 	}
 	left, err := os.ReadDir(dir)
 	if err != nil || len(left) != 2 || left[0].Name() != "spool-2" || left[1].Name() != "theirs" {
 		t.Errorf("left: %v, %v", left, err)
 	}
-	if _, err := storage.SweepSpool(filepath.Join(dir, "missing"), time.Now()); err == nil {
+	if _, err := storage.SweepSpool(filepath.Join(dir, "missing"), time.Now(), false); err == nil {
 		t.Error("sweeping a missing folder succeeded")
 	}
 }

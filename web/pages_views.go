@@ -322,7 +322,7 @@ func (s *server) documentPage(w http.ResponseWriter, r *http.Request) error {
 	kv := []string{"kind", b.Kind, "paper-code", string(slip.Paper), "number", slip.Number, "issued-on", slip.IssuedOn.Local(),
 		"issued-by", slip.IssuedBy, "file-name", slip.FileName, "received-at", clock(st.Intake.ReceivedAt), "door", named(l, "door", string(slip.Door)),
 		"size", size(file.Size, l), "sha-256", string(file.SHA256)}
-	if !st.Deleted {
+	if !st.Deleted && !st.Swept {
 		b.Original = documentPath(b.ID) + "/original"
 	}
 	switch {

@@ -169,7 +169,7 @@ func (a *app) openStore(ctx context.Context) (s storage.Store, spool string, err
 			return nil, "", err
 		}
 		// What a process left that was killed on the way.
-		_, err = storage.SweepSpool(spool, a.now().AddDate(0, 0, -1))
+		_, err = storage.SweepSpool(spool, a.now().AddDate(0, 0, -1), false)
 		return d, spool, err
 	}
 	return nil, "", usage("--store: must begin with disk: or s3://")

@@ -20,6 +20,7 @@ type serveOptions struct {
 	workers    int
 	hotFolders []string
 	plan       verifyPlan
+	clean      cleanPlan
 }
 
 func newServeCommand(a *app) *cobra.Command {
@@ -31,6 +32,9 @@ func newServeCommand(a *app) *cobra.Command {
 interrupted; then it takes nothing new, finishes what runs, and ends with 0.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.clean.check(); err != nil {
+				return err
+			}
 			return a.serve(cmd.Context(), o)
 		},
 	}
@@ -38,6 +42,8 @@ interrupted; then it takes nothing new, finishes what runs, and ends with 0.`,
 	cmd.Flags().IntVar(&o.workers, "workers", 0, "documents worked on at once (default: twice the cores)")
 	cmd.Flags().StringSliceVar(&o.hotFolders, "hot-folder", nil, "UNIT=DIR of a folder that sohoa watch looks after: its tray is shown, to be filed by hand")
 	o.plan.flags(cmd.Flags())
+	o.clean.flags(cmd.Flags())
+	cmd.Flags().DurationVar(&o.clean.every, "clean-every", aDay, "how often the janitor goes over the whole archive (0: not at all)")
 	cmd.Flags().BoolVar(&a.secureCookies, "secure-cookies", false, "the pages are reached over TLS only")
 	cmd.Flags().BoolVar(&a.behindProxy, "behind-proxy", false, "believe X-Forwarded-For, which a proxy sets")
 	return cmd
@@ -70,6 +76,7 @@ func (a *app) serve(ctx context.Context, o serveOptions) error {
 	g.Go(func() error { return h.work(gctx, o.workers, false) })
 	g.Go(func() error { return h.sweepUploads(gctx) })
 	g.Go(func() error { a.verifyByPlan(gctx, h, o.plan); return nil })
+	g.Go(func() error { a.cleanByPlan(gctx, h, o.clean); return nil })
 	g.Go(func() error {
 		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 			return err
@@ -110,11 +117,15 @@ func (h *house) sweepUploads(ctx context.Context) error {
 func newWorkCommand(a *app) *cobra.Command {
 	var workers int
 	var plan verifyPlan
+	var clean cleanPlan
 	cmd := &cobra.Command{
 		Use:   "work",
 		Short: "Workers only; doors run elsewhere",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := clean.check(); err != nil {
+				return err
+			}
 			h, err := a.open(cmd.Context())
 			if err != nil {
 				return err
@@ -123,10 +134,13 @@ func newWorkCommand(a *app) *cobra.Command {
 			g, ctx := errgroup.WithContext(cmd.Context())
 			g.Go(func() error { return h.work(ctx, workers, false) })
 			g.Go(func() error { a.verifyByPlan(ctx, h, plan); return nil })
+			g.Go(func() error { a.cleanByPlan(ctx, h, clean); return nil })
 			return g.Wait()
 		},
 	}
 	plan.flags(cmd.Flags())
+	clean.flags(cmd.Flags())
+	cmd.Flags().DurationVar(&clean.every, "clean-every", aDay, "how often the janitor goes over the whole archive (0: not at all)")
 	cmd.Flags().IntVar(&workers, "workers", 0, "documents worked on at once (default: twice the cores)")
 	return cmd
 }

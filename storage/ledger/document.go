@@ -18,6 +18,7 @@ import (
 const (
 	deletedByOrder = 1
 	lostItsSource  = 2 // the document it reuses was deleted by order
+	sweptAway      = 3 // it was rejected, and its days are over
 )
 
 // paperRow is a document as the ledger has it.
@@ -51,7 +52,7 @@ func scanDocument(r interface{ Scan(...any) error }) (*paperRow, error) {
 }
 
 func (d *paperRow) standing() (dossier.Standing, error) {
-	s := dossier.Standing{Intake: d.intake, State: d.state, Fault: d.fault, ReplacedBy: d.replacedBy, Revoked: d.revoked, Deleted: d.deleted != 0}
+	s := dossier.Standing{Intake: d.intake, State: d.state, Fault: d.fault, ReplacedBy: d.replacedBy, Revoked: d.revoked, Deleted: d.deleted == deletedByOrder || d.deleted == lostItsSource, Swept: d.deleted == sweptAway}
 	var err error
 	switch {
 	case d.deleted == deletedByOrder:

@@ -477,21 +477,21 @@ func TestSwept(t *testing.T) {
 		got[dossier.Standing](t)(l.Receive(t.Context(), in))
 		stored := store(t, l, dossier.Slip{Kind: dossier.Component, Dossier: "H51.04-240830-0001", Unit: "H51.04"}, false)
 		later := day.AddDays(30).Time()
-		if list := got[[]dossier.Standing](t)(l.Refused(t.Context(), later, 10)); len(list) != 0 {
+		if list := got[[]dossier.Standing](t)(l.Refused(t.Context(), later, "", 10)); len(list) != 0 {
 			t.Errorf("nothing is rejected yet: %v", list)
 		}
 		must(t, l.Refuse(t.Context(), dossier.Refusal{Schema: 1, ID: in.ID, Slip: in.Slip, Original: in.Original, Reason: dossier.Empty}))
-		if list := got[[]dossier.Standing](t)(l.Refused(t.Context(), day.Time(), 10)); len(list) != 0 {
+		if list := got[[]dossier.Standing](t)(l.Refused(t.Context(), day.Time(), "", 10)); len(list) != 0 {
 			t.Errorf("it was received on that day, not before: %v", list)
 		}
-		list := got[[]dossier.Standing](t)(l.Refused(t.Context(), later, 10))
+		list := got[[]dossier.Standing](t)(l.Refused(t.Context(), later, "", 10))
 		if len(list) != 1 || list[0].Intake.ID != in.ID {
 			t.Fatalf("%v", list)
 		}
 		for _, id := range []string{in.ID, in.ID, stored, "nobody"} {
 			must(t, l.Swept(t.Context(), id))
 		}
-		if list := got[[]dossier.Standing](t)(l.Refused(t.Context(), later, 10)); len(list) != 0 {
+		if list := got[[]dossier.Standing](t)(l.Refused(t.Context(), later, "", 10)); len(list) != 0 {
 			t.Errorf("it is swept: %v", list)
 		}
 		if _, found, err := l.Seen(t.Context(), in.Slip, in.Original.SHA256); err != nil || found {

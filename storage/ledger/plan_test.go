@@ -91,7 +91,7 @@ func TestPlans(t *testing.T) {
 	must(t, l.sweep(t.Context()))
 	got[[]Fault](t)(l.Faulted(t.Context(), nil, 0))
 	got[QueueStats](t)(l.QueueStats(t.Context()))
-	got[[]dossier.Standing](t)(l.Refused(t.Context(), time.Now(), 5))
+	got[[]dossier.Standing](t)(l.Refused(t.Context(), time.Now(), "", 5))
 	got[dossier.UnitCode](t)(l.ResolveUnit(t.Context(), "T1-240830-0001"))
 	note()
 

@@ -116,19 +116,40 @@ func (t *tx) bury(ctx context.Context, stone dossier.Tombstone, verdict string) 
 	return t.add(ctx, tally.Diff(before, after))
 }
 
-// Refused lists rejected documents received before a time and not swept yet, the
-// oldest first, at most limit: what a janitor takes out of the archive.
-func (l *Ledger) Refused(ctx context.Context, before time.Time, limit int) ([]dossier.Standing, error) {
-	return l.standings(ctx, `state = 'rejected' AND same IS NOT NULL AND received_at < $1 ORDER BY received_at, id LIMIT $2`, micros(before), limit)
+// Refused lists rejected documents received before a time and not swept yet, in
+// the order of their ids, which is that of time, from behind after, at most
+// limit: what a janitor takes out of the archive.
+func (l *Ledger) Refused(ctx context.Context, before time.Time, after string, limit int) ([]dossier.Standing, error) {
+	return l.standings(ctx, `state = 'rejected' AND deleted = 0 AND received_at < $1 AND id > $2 ORDER BY id LIMIT $3`, micros(before), after, limit)
 }
 
 // Swept notes that the files of a rejected document are gone from the archive:
-// the same bytes may be handed in again and are judged anew. For any other
-// document it changes nothing.
+// the same bytes may be handed in again and are judged anew, and nothing personal
+// of it is kept. For any other document it changes nothing.
 func (l *Ledger) Swept(ctx context.Context, id string) error {
 	err := l.update(ctx, func(ctx context.Context, t *tx) error {
-		n, err := t.Exec(ctx, `UPDATE document SET same = NULL WHERE id = $1 AND state = 'rejected' AND same IS NOT NULL`, id)
-		if err != nil || n == 0 {
+		d, err := document(ctx, t, t.forUpdate(), `id = $1`, id)
+		if errors.Is(err, dossier.ErrUnknownDocument) || err == nil && (d.state != dossier.Refused || d.deleted != 0) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		st, err := d.standing()
+		if err != nil {
+			return err
+		}
+		st.Intake.Slip, st.Refusal.Slip = st.Intake.Slip.Bare(), st.Refusal.Slip.Bare()
+		intake, err := json.Marshal(st.Intake)
+		if err != nil {
+			return err
+		}
+		verdict, err := json.Marshal(st.Refusal)
+		if err != nil {
+			return err
+		}
+		if _, err := t.Exec(ctx, `UPDATE document SET same = NULL, deleted = $1, intake = $2, verdict = $3 WHERE id = $4`,
+			int64(sweptAway), string(intake), string(verdict), id); err != nil {
 			return err
 		}
 		_, err = t.event(ctx, id, dossier.Event{Type: dossier.EventSweep, At: t.l.now()})
@@ -138,4 +159,24 @@ func (l *Ledger) Swept(ctx context.Context, id string) error {
 		return fmt.Errorf("note a document as swept: %w", err)
 	}
 	return nil
+}
+
+// Reused tells which of the documents others take their file from, whatever
+// became of those.
+func (l *Ledger) Reused(ctx context.Context, ids []string) (map[string]bool, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	where, args := in("reuses", 1, ids)
+	out := map[string]bool{}
+	err := query(ctx, l.read, `SELECT DISTINCT reuses FROM document WHERE `+where+` AND reuses <> ''`, args, func(r *sql.Rows) error {
+		var id string
+		err := r.Scan(&id)
+		out[id] = true
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reused documents: %w", err)
+	}
+	return out, nil
 }
