@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,6 +24,7 @@ import (
 	"github.com/rs/zerolog"
 	"modernc.org/sqlite"
 
+	"sohoa/storage/wire"
 	"sohoa/tally"
 )
 
@@ -146,6 +148,16 @@ func (l *Ledger) openPostgres(ctx context.Context, dsn string, o Options) error 
 	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
 		cfg.ConnConfig.RuntimeParams["application_name"] = "sohoa"
 	}
+	// A host that is cut off says no good-bye. Without these, what its sessions
+	// hold (rows, the lock by which its jobs are its own) would be held for hours,
+	// and this host would wait as long for a database that went the same way.
+	for name, value := range map[string]string{"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3",
+		"tcp_user_timeout": strconv.FormatInt(wire.Gone.Milliseconds(), 10), "idle_in_transaction_session_timeout": "30000"} {
+		if _, ok := cfg.ConnConfig.RuntimeParams[name]; !ok {
+			cfg.ConnConfig.RuntimeParams[name] = value
+		}
+	}
+	cfg.ConnConfig.DialFunc = wire.Dialer().DialContext
 	if l.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
 		return fmt.Errorf("open ledger: %w", err)
 	}

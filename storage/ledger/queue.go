@@ -127,12 +127,24 @@ func (l *Ledger) Work(ctx context.Context, o WorkOptions, handle func(ctx contex
 		}
 		return errors.New(text)
 	}
-	v, stop, err := l.startWork(ctx, o, work)
-	if err != nil && ctx.Err() != nil {
-		return nil // told to stop before it had begun
-	}
-	if err != nil {
-		return fmt.Errorf("work: %w", err)
+	// The database was there when the ledger was opened; if it is away now, it comes
+	// back, and a process with doors need not end for it.
+	var v vigil
+	var stop func(context.Context) error
+	for try := 1; ; try++ {
+		var err error
+		if v, stop, err = l.startWork(ctx, o, work); err == nil {
+			break
+		}
+		if ctx.Err() != nil {
+			return nil // told to stop before it had begun
+		}
+		l.log.Warn().Err(err).Int("try", try).Msg("the workers could not start; they try again")
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(min(time.Duration(try)*time.Second, 15*time.Second)):
+		}
 	}
 	defer v.close()
 	look := time.NewTicker(vigilEvery)

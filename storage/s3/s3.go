@@ -18,7 +18,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -29,6 +28,7 @@ import (
 	"github.com/minio/minio-go/v7/pkg/encrypt"
 
 	"sohoa/storage"
+	"sohoa/storage/wire"
 )
 
 const (
@@ -106,7 +106,7 @@ func (s *Store) Close() error {
 func transport(o Options) (*http.Transport, error) {
 	tr := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		DialContext:           wire.Dialer().DialContext,
 		MaxIdleConns:          256,
 		MaxIdleConnsPerHost:   64, // all requests go to one host
 		IdleConnTimeout:       time.Minute,
