@@ -95,21 +95,21 @@ func TestHosts(t *testing.T) {
 	defer db.Close()
 	db.SetMaxIdleConns(0) // none that a crash has broken
 	asked := probe{db}
-	load := startLoad(t, hosts, token, scan)
+	sent := startTraffic(t, hosts, token, scan)
 
 	// goesOn waits until documents that are sent from now on have been settled.
 	goesOn := func(what string) {
 		t.Helper()
 		start := time.Now()
 		defer func() { t.Logf("%s: 20 more in %v", what, time.Since(start).Round(time.Millisecond)) }()
-		from, acked := asked.settled(), load.acked.Load()
+		from, acked := asked.settled(), sent.acked.Load()
 		for range 1200 {
-			if load.acked.Load() >= acked+20 && asked.settled() >= from+20 {
+			if sent.acked.Load() >= acked+20 && asked.settled() >= from+20 {
 				return
 			}
 			time.Sleep(100 * time.Millisecond)
 		}
-		t.Fatalf("%s: %d acknowledged and %d settled before, %d and %d now", what, acked, from, load.acked.Load(), asked.settled())
+		t.Fatalf("%s: %d acknowledged and %d settled before, %d and %d now", what, acked, from, sent.acked.Load(), asked.settled())
 	}
 	goesOn("all is well")
 
@@ -160,7 +160,7 @@ func TestHosts(t *testing.T) {
 	goesOn("the store was cut off")
 
 	stopped := time.Now()
-	codes := load.stop()
+	codes := sent.stop()
 	for n := 0; ; n++ {
 		left, known := asked.pending()
 		if known && len(left) == 0 {
@@ -213,18 +213,18 @@ func TestHosts(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("verify: %v\n%s", err, out)
 	}
-	t.Logf("%d documents acknowledged, each stored once; %d requests had to be sent again", len(codes), load.again.Load())
+	t.Logf("%d documents acknowledged, each stored once; %d requests had to be sent again", len(codes), sent.again.Load())
 }
 
-// load sends documents through all doors until it is stopped: each until some
+// traffic sends documents through all doors until it is stopped: each until some
 // door has acknowledged it.
-type load struct {
+type traffic struct {
 	acked, again atomic.Int64
 	stop         func() []dossier.Code
 }
 
-func startLoad(t *testing.T, hosts []*host, token string, scan []byte) *load {
-	ld := &load{}
+func startTraffic(t *testing.T, hosts []*host, token string, scan []byte) *traffic {
+	ld := &traffic{}
 	ended := make(chan struct{})
 	var next atomic.Int64
 	var mu sync.Mutex
