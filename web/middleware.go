@@ -145,6 +145,8 @@ func (s *server) logRequest(a *answer, n *notes, d time.Duration) {
 	switch {
 	case a.status >= 500 && a.status != http.StatusServiceUnavailable && a.status != http.StatusNotImplemented:
 		level = zerolog.ErrorLevel
+	case n.problem == "unavailable": // who knows whether it is says so, once
+		level = zerolog.DebugLevel
 	case n.route == "GET /healthz", n.route == "GET /readyz", n.route == "GET /metrics":
 		level = zerolog.DebugLevel
 	}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"sohoa/dossier"
-	"sohoa/storage"
 	"sohoa/storage/ledger"
 	"sohoa/tally"
 	"sohoa/web"
@@ -32,7 +31,7 @@ func (a *app) webOptions(h *house, tray *trays) web.Options {
 		},
 		Trace:       h.traces.request(),
 		Ready:       h.ledger.Ready,
-		Unavailable: func(err error) bool { return errors.Is(err, storage.ErrUnavailable) },
+		Unavailable: h.outages.unavailable,
 		Log:         h.log, Now: a.now, Version: version(), MaxBody: a.limit,
 	}
 }

@@ -94,6 +94,7 @@ type house struct {
 	pipeline *pipeline.Pipeline
 	metrics  *prometheus.Registry
 	traces   *traces
+	outages  *outages
 	closers  []func() error
 }
 
@@ -226,6 +227,8 @@ func (a *app) open(ctx context.Context) (*house, error) {
 		return fail(usage("--traces: %w", err))
 	}
 	h.closers = append(h.closers, h.traces.Close)
+	h.outages = newOutages(h.log, h.store, h.ledger, a.now)
+	h.closers = append(h.closers, h.outages.Close)
 	h.pipeline = pipeline.New(pipeline.Options{
 		Observe:  func(ctx context.Context, o pipeline.Observation) { m.observe(o); h.traces.observe(ctx, o) },
 		Store:    h.store,
@@ -250,7 +253,7 @@ func (h *house) work(ctx context.Context, workers int, bulkOnly bool) error {
 		// More than cores: a worker waits for the disk half of its time.
 		workers = 2 * runtime.NumCPU()
 	}
-	return h.ledger.Work(ctx, ledger.WorkOptions{Workers: workers, BulkOnly: bulkOnly}, h.pipeline.Process)
+	return h.ledger.Work(ctx, ledger.WorkOptions{Workers: workers, BulkOnly: bulkOnly, Outage: h.outages.wait}, h.pipeline.Process)
 }
 
 // workBeside runs workers beside what the command does, also after ctx ended, so

@@ -62,6 +62,11 @@ type WorkOptions struct {
 	// personal data; nil: the text of the error, which by the rule of the house
 	// holds none.
 	Describe func(error) string
+	// Outage is asked about every fault: true says that the intake has no part in
+	// it, since the archive or the database was away. Such a try is not counted nor
+	// logged. It may wait until the outage is over, but no longer than ctx. Nil:
+	// every fault counts.
+	Outage func(ctx context.Context, err error) bool
 	// Hook is told "work" before an intake is handled, "done" or "failed" after;
 	// nil: nobody is.
 	Hook func(event string)
@@ -100,26 +105,36 @@ func (o WorkOptions) withDefaults() WorkOptions {
 // if the process died before the queue knew.
 func (l *Ledger) Work(ctx context.Context, o WorkOptions, handle func(ctx context.Context, in dossier.Intake) error) error {
 	o = o.withDefaults()
-	work := func(ctx context.Context, job *rivertype.JobRow, id string) error {
+	work := func(jctx context.Context, job *rivertype.JobRow, id string) error {
 		o.Hook("work")
 		var err error
 		if job.Attempt > o.MaxAttempts {
 			// Every try ended together with its process.
 			err = errDied
 		} else {
-			err = l.handle(ctx, id, handle)
+			err = l.handle(jctx, id, handle)
 		}
 		if err == nil {
 			o.Hook("done")
 			return nil
 		}
 		o.Hook("failed")
+		if o.Outage != nil && job.Attempt <= o.MaxAttempts {
+			wctx, cancel := context.WithCancel(jctx)
+			stop := context.AfterFunc(ctx, cancel) // told to stop: it need not be over
+			out := o.Outage(wctx, err)
+			stop()
+			cancel()
+			if out {
+				return errOutage
+			}
+		}
 		text := shorten(o.Describe(err))
 		last := job.Attempt >= o.MaxAttempts
 		l.log.Warn().Str("document", id).Int("attempt", job.Attempt).Bool("last", last).Str("fault", text).Msg("an intake failed")
 		if last {
 			// If this is lost, sweep finds the discarded job and does the same.
-			fctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+			fctx, cancel := context.WithTimeout(context.WithoutCancel(jctx), 30*time.Second)
 			defer cancel()
 			if ferr := l.fault(fctx, id, text); ferr != nil {
 				l.log.Error().Err(ferr).Str("document", id).Msg("a fault could not be entered")
@@ -151,6 +166,13 @@ func (l *Ledger) Work(ctx context.Context, o WorkOptions, handle func(ctx contex
 	defer look.Stop()
 	sweep := time.NewTicker(time.Minute)
 	defer sweep.Stop()
+	failed := map[string]bool{} // what failed the last time: it is said once
+	say := func(what string, err error) {
+		if err != nil && ctx.Err() == nil && !failed[what] {
+			l.log.Warn().Err(err).Msg(what + " failed")
+		}
+		failed[what] = err != nil
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -161,13 +183,9 @@ func (l *Ledger) Work(ctx context.Context, o WorkOptions, handle func(ctx contex
 			}
 			return nil
 		case <-look.C:
-			if err := l.reclaim(ctx, v); err != nil && ctx.Err() == nil {
-				l.log.Warn().Err(err).Msg("looking for dead workers failed")
-			}
+			say("looking for dead workers", l.reclaim(ctx, v))
 		case <-sweep.C:
-			if err := l.sweep(ctx); err != nil && ctx.Err() == nil {
-				l.log.Warn().Err(err).Msg("looking for abandoned intakes failed")
-			}
+			say("looking for abandoned intakes", l.sweep(ctx))
 		}
 	}
 }
@@ -228,6 +246,9 @@ func (l *Ledger) sweep(ctx context.Context) error {
 		return t.promote(ctx)
 	})
 }
+
+// errOutage: the try does not count; the intake goes back into the queue.
+var errOutage = errors.New("the archive or the database is away")
 
 var errDied = errors.New("the process ended during every try")
 

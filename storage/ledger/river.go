@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -76,6 +77,9 @@ func (q *riverQueue[TTx]) start(ctx context.Context, id string, o WorkOptions, w
 	workers := river.NewWorkers()
 	if err := river.AddWorkerSafely(workers, &worker{work: func(ctx context.Context, job *rivertype.JobRow, id string) error {
 		err := work(ctx, job, id)
+		if errors.Is(err, errOutage) {
+			return river.JobSnooze(time.Second)
+		}
 		if err != nil && job.Attempt >= o.MaxAttempts {
 			return river.JobCancel(err)
 		}
