@@ -25,6 +25,7 @@ const (
 	ActImport   Action = "import"  // a file of the register
 	ActClose    Action = "close"   // a period
 	ActDiscard  Action = "discard" // a scan of the tray
+	ActAmend    Action = "amend"   // corrected what is said of a document
 
 	ActAccountMake     Action = "account-make"
 	ActAccountChange   Action = "account-change" // name, role or unit
@@ -51,7 +52,7 @@ func (a Action) OfPeople() bool {
 
 // Actions lists every action.
 func Actions() []Action {
-	out := []Action{ActSignIn, ActSignOut, ActPassword, ActSee, ActFetch, ActSend, ActReplace, ActReuse, ActAsk, ActList, ActExport, ActReplay, ActDelete, ActImport, ActClose, ActDiscard,
+	out := []Action{ActSignIn, ActSignOut, ActPassword, ActSee, ActFetch, ActSend, ActReplace, ActReuse, ActAsk, ActList, ActExport, ActReplay, ActDelete, ActImport, ActClose, ActDiscard, ActAmend,
 		ActAccountMake, ActAccountChange, ActAccountPassword, ActAccountLock, ActAccountUnlock, ActTokenMake, ActTokenRevoke, ActRevoke, ActReverdict, ActHold}
 	for _, r := range Roles() {
 		out = append(out, ActGrant(r))

@@ -18,7 +18,8 @@ const (
 	EventReplacement = "replacement" // of the record: what it replaces; later: by which document it was
 	EventRevocation  = "revocation"  // the paper is no longer valid; its bytes stay
 	EventSignature   = "digital signature validation"
-	EventPolicy      = "policy assignment" // a legal hold was placed or lifted
+	EventAmendment   = "metadata modification" // Detail names the object that holds the slip as it is since
+	EventPolicy      = "policy assignment"     // a legal hold was placed or lifted
 	EventDeletion    = "deletion"
 	EventSweep       = "sweep" // of a rejected scan, after its days
 )
@@ -44,6 +45,10 @@ type Event struct {
 	Outcome string    `json:"outcome,omitempty"`
 	Order   string    `json:"order,omitempty"` // number of the order by which it was done
 	Reason  string    `json:"reason,omitempty"`
+
+	// Slip of an amendment. It may be personal, and events outlive their documents:
+	// it stands in an object of its own, which does not.
+	Slip *Slip `json:"-"`
 }
 
 // Later is event-0001.json, event-0002.json … beside a record: what happened to
@@ -53,6 +58,43 @@ type Later struct {
 	ID     string `json:"id"` // the document's
 	Number int    `json:"number"`
 	Event
+}
+
+// Amended is slip-….json beside a record: the slip as somebody corrected it, named
+// by an event. The latest such event has the last word.
+type Amended struct {
+	Schema int    `json:"schema"`
+	ID     string `json:"id"` // the document's
+	Slip   Slip   `json:"slip"`
+}
+
+// AmendedSchema is the version of slip-….json that this program writes.
+const AmendedSchema = 1
+
+// Amend is the slip with what was said anew of it. What a document is, and where
+// it belongs, stays; nor does silence take back what was said before.
+func (s Slip) Amend(anew Slip) Slip {
+	for _, f := range []struct {
+		old *string
+		new string
+	}{{&s.Name, anew.Name}, {&s.OwnerID, anew.OwnerID}, {&s.IssuedBy, anew.IssuedBy}, {&s.SignedBy, anew.SignedBy},
+		{&s.Scope, anew.Scope}, {&s.Abstract, anew.Abstract}} {
+		if f.new != "" {
+			*f.old = f.new
+		}
+	}
+	for _, f := range []struct {
+		old *Date
+		new Date
+	}{{&s.IssuedOn, anew.IssuedOn}, {&s.ValidFrom, anew.ValidFrom}, {&s.ValidTo, anew.ValidTo}} {
+		if f.new != 0 {
+			*f.old = f.new
+		}
+	}
+	if s.Kind != ResultInForce && anew.Number != "" { // there the number is which paper it is
+		s.Number = anew.Number
+	}
+	return s
 }
 
 // Replacement is what happened to the document that the newer one replaces.

@@ -21,11 +21,27 @@ type Standing struct {
 	Refusal *Refusal // when Refused
 	Fault   string   // when Faulted: for operators, free of personal data
 
+	Corrected  bool       // handing it in again has corrected what is said of it
+	Amended    *Slip      // the slip as it was corrected after the verdict; nil: never
 	ReplacedBy string     // id of the better scan, when there is one
 	Revoked    bool       // an officer said that the paper is no longer valid
 	Swept      bool       // it was rejected, and its days are over: its files are gone
 	Deleted    bool       // its file is gone: deleted by order, or what it reuses was
 	Tombstone  *Tombstone // when it was itself deleted by order; there is no Record or Refusal then
+}
+
+// Correctable reports whether what is said of the document can be corrected.
+func (s Standing) Correctable() bool { return s.State == Stored && !s.Deleted && s.Tombstone == nil }
+
+// Slip is what is said of the document today.
+func (s Standing) Slip() Slip {
+	switch {
+	case s.Amended != nil:
+		return *s.Amended
+	case s.Record != nil:
+		return s.Record.Slip
+	}
+	return s.Intake.Slip
 }
 
 // Errors a door turns into an answer of its own. They are about what was asked,

@@ -50,7 +50,11 @@ type errand struct {
 
 func load() []errand {
 	return []errand{
-		{slip: slip(dossier.Component, known, "GT01"), name: "accept/scan-a5-colour.pdf"},
+		{slip: slip(dossier.Component, known, "GT01"), name: "accept/scan-a5-colour.pdf",
+			then: func(ctx context.Context, r *rig, id string) error {
+				_, err := r.pipe.Amend(ctx, id, dossier.Slip{By: "account:1", Name: "Tờ khai", OwnerID: "079099001234"})
+				return err
+			}},
 		{slip: slip(dossier.ResultKind, known, ""), name: "accept/signed-rsa-pades.pdf",
 			then: func(ctx context.Context, r *rig, id string) error {
 				return errors.Join(r.pipe.Reverdict(ctx, id, false, order), r.pipe.Hold(ctx, id, true, order))
@@ -318,8 +322,8 @@ func killed(t *testing.T, on base, point pipeline.Point, want string) {
 func TestEveryWriteBroken(t *testing.T) {
 	want := undisturbed(t)
 	// Writes of the undisturbed run: an original and a last word for each
-	// document, three archive copies, a tombstone and three events.
-	const writes = 17
+	// document, three archive copies, a corrected slip, a tombstone and four events.
+	const writes = 19
 	for n := 1; n <= writes; n++ {
 		for _, applied := range []bool{false, true} {
 			if os.Getenv("SOHOA_CRASH") != "all" && applied != (n%2 == 0) {

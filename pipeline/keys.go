@@ -29,6 +29,7 @@ const (
 	tombstoneName = "tombstone.json"
 	archiveName   = "archive.pdf"
 	eventPrefix   = "event-" // event-0001.json, …: what happened after the verdict
+	slipPrefix    = "slip-"  // slip-….json: the slip as it was corrected, named by an event
 )
 
 func inFolder(folder storage.Key, name string) storage.Key { return folder + "/" + storage.Key(name) }

@@ -340,8 +340,8 @@ func (r *rig) picture() (string, error) {
 			if err != nil {
 				return "", fmt.Errorf("%s: %w", name, err)
 			}
-			if doc.Slip.Kind == "" {
-				continue // an event
+			if doc.Slip.Kind == "" || doc.Original.Key == "" {
+				continue // an event, or a corrected slip
 			}
 			ids[doc.ID] = fmt.Sprintf("<%s %s %s %.12s>", doc.Slip.Dossier, doc.Slip.Kind, doc.Slip.Paper, doc.Original.SHA256)
 		}
@@ -398,8 +398,9 @@ func (r *rig) picture() (string, error) {
 			*dossier.Record
 			*dossier.Refusal
 			Revoked, Deleted bool
+			Amended          *dossier.Slip
 			Later            []dossier.Event
-		}{st.State, st.Record, st.Refusal, st.Revoked, st.Deleted, events})
+		}{st.State, st.Record, st.Refusal, st.Revoked, st.Deleted, st.Amended, events})
 		if err != nil {
 			return "", err
 		}

@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path"
@@ -39,6 +41,48 @@ func (p *Pipeline) Reverdict(ctx context.Context, id string, legal bool, o dossi
 		e.Outcome = dossier.OutcomeTrusted
 	}
 	return p.happen(ctx, id, o, e)
+}
+
+// Amend corrects what is said of a stored document, by whom anew.By names, and
+// reports whether that changed anything. The corrected slip is written first, then
+// the event that names it, then the ledger follows: a crash in between leaves
+// what the same call again takes up. Errors as of Revoke.
+func (p *Pipeline) Amend(ctx context.Context, id string, anew dossier.Slip) (bool, error) {
+	st, err := p.ordinary(ctx, id)
+	if err != nil {
+		return false, err
+	}
+	slip := st.Slip().Amend(anew)
+	if slip == st.Slip() {
+		return false, nil
+	}
+	b, err := json.Marshal(slip)
+	if err != nil {
+		return false, err
+	}
+	name := fmt.Sprintf("%s%x.json", slipPrefix, sha256.Sum256(b))
+	err = p.durable(StepSlip, func() error {
+		return p.putJSON(ctx, inFolder(Folder(st.Intake), name), dossier.Amended{Schema: dossier.AmendedSchema, ID: id, Slip: slip}, meta(st.Intake))
+	})
+	if err != nil {
+		return false, fmt.Errorf("write the corrected slip: %w", err)
+	}
+	e, err := p.write(ctx, st.Intake, dossier.Event{Type: dossier.EventAmendment, Agent: anew.By, Outcome: dossier.OutcomeSuccess, Detail: name})
+	if err != nil {
+		return false, err
+	}
+	e.Slip = &slip
+	return true, p.durable(StepEvented, func() error { return p.Ledger.Happen(ctx, id, e) })
+}
+
+// amended reads the slip that an amendment names.
+func (p *Pipeline) amended(ctx context.Context, folder storage.Key, e dossier.Event) (*dossier.Slip, error) {
+	if !strings.HasPrefix(e.Detail, slipPrefix) || strings.Contains(e.Detail, "/") {
+		return nil, fmt.Errorf("%s: an amendment names no slip", folder)
+	}
+	var a dossier.Amended
+	err := p.readJSON(ctx, inFolder(folder, e.Detail), &a)
+	return &a.Slip, err
 }
 
 // happen lets an officer's order happen to a stored document.

@@ -82,3 +82,58 @@ func TestWhatHappensLater(t *testing.T) {
 	}
 	samePicture(t, r, r.rebuilt(t))
 }
+
+// TestAmend: what is said of a paper is corrected; its record and its folder stay,
+// and who deletes it deletes what was corrected, too.
+func TestAmend(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	defer r.work(t)()
+	ctx := t.Context()
+	force := dossier.Slip{Kind: dossier.ResultInForce, Unit: "H51.10", Number: "12/QĐ-UBND", Name: "Giấy phép", IssuedOn: 20190506, By: "cli", Door: dossier.DoorBackfill}
+	st := r.verdict(t, r.send(t, force, file(t, "accept/page.jpg")))
+	id := st.Intake.ID
+	amend := func(anew dossier.Slip, want bool) {
+		t.Helper()
+		anew.By = "cli"
+		if changed, err := r.pipe.Amend(ctx, id, anew); err != nil || changed != want {
+			t.Errorf("%+v: %v %v", anew, changed, err)
+		}
+	}
+	amend(dossier.Slip{Name: "Giấy phép"}, false)
+	amend(dossier.Slip{Number: "13/QĐ-UBND", Unit: "H51.11", Paper: "X"}, false) // which paper it is, nobody corrects
+	amend(dossier.Slip{Name: "Giấy phép xây dựng", IssuedOn: 20200102, OwnerID: "079099001234"}, true)
+	amend(dossier.Slip{Name: "Giấy phép xây dựng"}, false)
+	amend(dossier.Slip{Name: "Giấy phép"}, true)
+	amend(dossier.Slip{Name: "Giấy phép xây dựng"}, true)
+	got, err := r.ledger.Standing(ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := got.Record.Slip
+	want.Name, want.IssuedOn, want.OwnerID = "Giấy phép xây dựng", 20200102, "079099001234"
+	if got.Slip() != want || got.Record.Slip.Name != "Giấy phép" || pipeline.Folder(got.Intake) != pipeline.Folder(st.Intake) {
+		t.Errorf("%+v", got)
+	}
+	if of, err := r.ledger.DocumentsOfOwner(ctx, "079099001234", 9); err != nil || len(of) != 1 || of[0].Intake.ID != id {
+		t.Errorf("of the owner: %v %v", of, err)
+	}
+	if d := r.deeply(t); len(d) != 0 {
+		t.Errorf("verify: %v", d)
+	}
+	wantValid(t, r.store)
+	samePicture(t, r, r.rebuilt(t))
+
+	if _, err := r.pipe.Delete(ctx, id, order); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := r.objects(t, st), []string{"event-0001.json", "event-0002.json", "event-0003.json", "tombstone.json"}; !slices.Equal(got, want) {
+		t.Errorf("after it was deleted: %v", got)
+	}
+	if got, err := r.ledger.Standing(ctx, id); err != nil || got.Amended != nil {
+		t.Errorf("after it was deleted the ledger says %+v %v", got.Amended, err)
+	}
+	samePicture(t, r, r.rebuilt(t))
+	if _, err := r.pipe.Amend(ctx, id, dossier.Slip{Name: "x", By: "cli"}); !errors.Is(err, dossier.ErrUnknownDocument) {
+		t.Error(err)
+	}
+}

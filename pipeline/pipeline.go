@@ -171,7 +171,8 @@ const (
 	StepRefusal  Step = "refuse: refusal"
 	StepRefuse   Step = "refuse: ledger"
 
-	StepEvent   Step = "event: object" // from here on it has happened; the ledger catches up
+	StepSlip    Step = "slip: corrected" // a crash after it leaves a slip that no event names; the next try names it
+	StepEvent   Step = "event: object"   // from here on it has happened; the ledger catches up
 	StepEvented Step = "event: ledger"
 	StepHold    Step = "hold: store" // where the store can; the event alone holds, too
 
@@ -184,7 +185,7 @@ const (
 func Steps() []Step {
 	return []Step{StepOriginal, StepIntake, stepOf("open"), stepOf("validate"), stepOf("normalise"), stepOf("store"),
 		StepArchive, StepRecord, StepRetain, StepEnter, StepRefusal, StepRefuse,
-		StepEvent, StepEvented, StepHold, StepTombstone, StepDelete, StepErase}
+		StepSlip, StepEvent, StepEvented, StepHold, StepTombstone, StepDelete, StepErase}
 }
 
 // durable runs one durable step between its hooks. An error of the hook before

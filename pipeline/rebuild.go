@@ -256,6 +256,11 @@ func (p *Pipeline) enterFolder(ctx context.Context, f folder, done *Rebuilt) err
 		return err
 	}
 	for _, e := range events {
+		if e.Type == dossier.EventAmendment && !f.has(tombstoneName) {
+			if e.Slip, err = p.amended(ctx, f.key, e.Event); err != nil {
+				return err
+			}
+		}
 		if err := p.Ledger.Happen(ctx, e.ID, e.Event); err != nil {
 			return err
 		}

@@ -26,7 +26,7 @@ var schemas = sync.OnceValues(func() (map[string]*jsonschema.Schema, error) {
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
 	out := map[string]*jsonschema.Schema{}
-	for name, file := range map[string]string{"record.json": "record-1", "rejected.json": "rejected-1", "tombstone.json": "tombstone-1", "event-": "event-1"} {
+	for name, file := range map[string]string{"record.json": "record-1", "rejected.json": "rejected-1", "tombstone.json": "tombstone-1", "event-": "event-1", "slip-": "slip-1"} {
 		s, err := c.Compile(filepath.Join(schemaDir, file+".json"))
 		if err != nil {
 			return nil, err
@@ -45,8 +45,10 @@ func schemaOf(t testing.TB, name string) *jsonschema.Schema {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if strings.HasPrefix(name, "event-") {
-		name = "event-"
+	for _, prefix := range []string{"event-", "slip-"} {
+		if strings.HasPrefix(name, prefix) {
+			name = prefix
+		}
 	}
 	return all[name]
 }
@@ -197,7 +199,7 @@ func TestRecordHoldsAllMetadata(t *testing.T) {
 // TestSchemasNameEveryField: what the program can write and what the schema
 // names are the same.
 func TestSchemasNameEveryField(t *testing.T) {
-	for file, v := range map[string]any{"record-1": dossier.Record{}, "rejected-1": dossier.Refusal{}, "tombstone-1": dossier.Tombstone{}, "event-1": dossier.Later{}} {
+	for file, v := range map[string]any{"record-1": dossier.Record{}, "rejected-1": dossier.Refusal{}, "tombstone-1": dossier.Tombstone{}, "event-1": dossier.Later{}, "slip-1": dossier.Amended{}} {
 		b, err := os.ReadFile(filepath.Join(schemaDir, file+".json"))
 		if err != nil {
 			t.Fatal(err)
@@ -248,6 +250,9 @@ func fields(typ reflect.Type, name string, out map[string][]string) {
 			continue
 		}
 		tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if tag == "-" {
+			continue
+		}
 		out[name] = append(out[name], tag)
 		inner := f.Type
 		for inner.Kind() == reflect.Pointer || inner.Kind() == reflect.Slice {

@@ -529,6 +529,9 @@ func (l *look) life(st entry) {
 			continue
 		}
 		happened = append(happened, e.Event)
+		if e.Type == dossier.EventAmendment {
+			l.slip(e.Event)
+		}
 		if st.known && !slices.ContainsFunc(st.events, func(have dossier.Event) bool { return same(have, e.Event) }) {
 			l.say(dossier.StateDiffers, l.key(name), "the ledger does not know that this happened")
 		}
@@ -540,6 +543,22 @@ func (l *look) life(st entry) {
 		if !slices.ContainsFunc(happened, func(e dossier.Event) bool { return same(have, e) }) {
 			l.say(dossier.NotInArchive, storage.Key(l.f.name), "the ledger says that this happened: "+have.Type)
 		}
+	}
+}
+
+// slip sees that a corrected slip is there and is the one that the event names.
+func (l *look) slip(e dossier.Event) {
+	l.named[e.Detail] = true
+	var a dossier.Amended
+	if _, there := l.there[e.Detail]; !there {
+		l.say(dossier.MissingObject, l.key(e.Detail), "an event names this slip")
+		return
+	}
+	if !l.json(e.Detail, &a, func() bool { return a.Schema == dossier.AmendedSchema }) {
+		return
+	}
+	if b, err := json.Marshal(a.Slip); err != nil || fmt.Sprintf("%s%x.json", slipPrefix, sha256.Sum256(b)) != e.Detail || a.ID != l.f.document {
+		l.say(dossier.Misplaced, l.key(e.Detail), "it is not the slip that the event names")
 	}
 }
 

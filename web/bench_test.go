@@ -33,6 +33,9 @@ func (noPipeline) Receive(context.Context, dossier.Slip, io.Reader, pipeline.Rec
 func (noPipeline) Wait(context.Context, string, time.Duration) (dossier.Standing, error) {
 	return dossier.Standing{}, errNotHere
 }
+func (noPipeline) Amend(context.Context, string, dossier.Slip) (bool, error) {
+	return false, errNotHere
+}
 func (noPipeline) OpenOriginal(context.Context, dossier.Standing) (io.ReadSeekCloser, dossier.File, error) {
 	return nil, dossier.File{}, errNotHere
 }

@@ -23,7 +23,8 @@ type Document struct {
 	ID         string              `json:"id"`
 	State      dossier.State       `json:"state" enum:"pending,stored,rejected,faulted"`
 	Again      bool                `json:"again,omitempty" doc:"these bytes had been received before"`
-	Slip       dossier.Slip        `json:"slip"`
+	Slip       dossier.Slip        `json:"slip" doc:"what is said of it today, as it was corrected last"`
+	Corrected  bool                `json:"corrected,omitempty" doc:"sending it again from a backfill corrected what is said of it"`
 	Original   dossier.File        `json:"original"`
 	Archive    *dossier.File       `json:"archive,omitempty" doc:"absent where the original is the archive copy"`
 	Conforms   dossier.Conformance `json:"conforms,omitempty"`
@@ -40,7 +41,7 @@ type Document struct {
 
 func documentOf(st dossier.Standing) Document {
 	in := st.Intake
-	d := Document{ID: in.ID, State: st.State, Again: st.Again, Slip: in.Slip, Original: in.Original,
+	d := Document{ID: in.ID, State: st.State, Again: st.Again, Corrected: st.Corrected, Slip: in.Slip, Original: in.Original,
 		ReceivedAt: in.ReceivedAt, ReplacedBy: st.ReplacedBy, Revoked: st.Revoked, Deleted: st.Deleted}
 	switch {
 	case st.Record != nil:
@@ -55,13 +56,14 @@ func documentOf(st dossier.Standing) Document {
 		text := faulted
 		d.Message = &text
 	}
+	d.Slip = st.Slip()
 	return d
 }
 
 // Standing is the reverse of documentOf, for programs that ask a server.
 func (d Document) Standing() dossier.Standing {
 	st := dossier.Standing{Intake: dossier.Intake{ID: d.ID, Slip: d.Slip, Original: d.Original, ReceivedAt: d.ReceivedAt},
-		State: d.State, Again: d.Again, ReplacedBy: d.ReplacedBy, Deleted: d.Deleted}
+		State: d.State, Again: d.Again, Corrected: d.Corrected, ReplacedBy: d.ReplacedBy, Deleted: d.Deleted}
 	switch {
 	case d.State == dossier.Stored && d.Verdict != nil:
 		st.Record = &dossier.Record{Schema: d.Schema, ID: d.ID, Slip: d.Slip, Original: d.Original, Archive: d.Archive,

@@ -449,6 +449,7 @@ var messages = map[string]dossier.Text{
 	"act-sign-in":  {VI: "đăng nhập", EN: "signed in"},
 	"act-sign-out": {VI: "thoát", EN: "signed out"},
 	"act-password": {VI: "đổi mật khẩu", EN: "changed the password"},
+	"act-amend":    {VI: "sửa thông tin", EN: "corrected what is said of it"},
 	"act-discard":  {VI: "bỏ khỏi khay chờ", EN: "took out of the tray"},
 	"act-see":      {VI: "xem", EN: "saw"},
 	"act-fetch":    {VI: "tải tệp", EN: "fetched"},

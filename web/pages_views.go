@@ -184,7 +184,7 @@ func standingSign(st dossier.Standing, l string) (sign, class, words string) {
 func paperOf(st dossier.Standing, l string) paperView {
 	in := st.Intake
 	p := paperView{ID: in.ID, Kind: named(l, "kind", string(in.Slip.Kind)), ReceivedAt: clock(in.ReceivedAt),
-		Name: paperName(in.Slip, l)}
+		Name: paperName(st.Slip(), l)}
 	p.Sign, p.Class, p.State = standingSign(st, l)
 	if st.Record != nil {
 		p.Replaceable = st.State == dossier.Stored && st.ReplacedBy == "" && !st.Revoked && !st.Deleted
@@ -315,7 +315,7 @@ func (s *server) documentPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	slip, file := st.Intake.Slip, st.Intake.Original
 	if st.Record != nil {
-		slip, file = st.Record.Slip, st.Record.Original
+		slip, file = st.Slip(), st.Record.Original
 	}
 	b := documentPageBody{ID: st.Intake.ID, Name: paperName(slip, l), Dossier: slip.Dossier, Kind: named(l, "kind", string(slip.Kind)), ReplacedBy: st.ReplacedBy}
 	b.Sign, b.Class, b.State = standingSign(st, l)

@@ -171,7 +171,30 @@ func (s *server) send(ctx context.Context, slip dossier.Slip, in *SendInput) (*s
 		}
 	}
 	st.Again = again
+	// Counters that send twice mean what they said first.
+	if again && slip.Door == dossier.DoorBackfill && st.Correctable() {
+		if st, err = s.correct(ctx, st, slip); err != nil {
+			return nil, err
+		}
+	}
 	return out, out.verdict(st, http.StatusCreated)
+}
+
+// correct brings what is said of a document to what a corrected manifest says.
+func (s *server) correct(ctx context.Context, st dossier.Standing, slip dossier.Slip) (dossier.Standing, error) {
+	id := st.Intake.ID
+	changed, err := s.Pipeline.Amend(ctx, id, slip)
+	if err != nil || !changed {
+		return st, err
+	}
+	if err := s.audit(ctx, dossier.ActAmend, unitOf(st), id); err != nil {
+		return st, err
+	}
+	if st, err = s.Pipeline.Standing(ctx, id); err != nil {
+		return st, err
+	}
+	st.Again, st.Corrected = true, true
+	return st, nil
 }
 
 // auditSent notes that a document came in. It is durable by now: an audit log that
@@ -264,7 +287,7 @@ func (s *server) checkReuse(ctx context.Context, slip dossier.Slip) error {
 	if actorOf(ctx).allows(unitOf(src)) {
 		return nil
 	}
-	if owner := src.Intake.Slip.OwnerID; owner != "" && owner == slip.OwnerID {
+	if owner := src.Slip().OwnerID; owner != "" && owner == slip.OwnerID {
 		return nil
 	}
 	return errOutOfScope

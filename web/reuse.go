@@ -71,10 +71,10 @@ func (s *server) getReusable(ctx context.Context, in *reusableInput) (*reusableO
 	}
 	out := &reusableOutput{CacheControl: "no-store", Body: []ReusableBody{}}
 	for _, st := range list {
-		if st.Record == nil || !valid(st.Record.Slip, s.Now()) {
+		if st.Record == nil || !valid(st.Slip(), s.Now()) {
 			continue
 		}
-		slip := st.Record.Slip
+		slip := st.Slip()
 		out.Body = append(out.Body, ReusableBody{ID: st.Record.ID, Name: paperName(slip, "vi"), Kind: slip.Kind, Paper: slip.Paper, Unit: slip.Unit,
 			Pages: st.Record.Verdict.Pages, IssuedOn: slip.IssuedOn, ValidTo: slip.ValidTo, DigitisedOn: dossier.DateOf(st.Record.ReceivedAt)})
 	}

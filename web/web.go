@@ -28,6 +28,9 @@ type Pipeline interface {
 	Receive(ctx context.Context, slip dossier.Slip, body io.Reader, opt pipeline.ReceiveOptions) (dossier.Standing, error)
 	Wait(ctx context.Context, id string, d time.Duration) (dossier.Standing, error)
 	Standing(ctx context.Context, id string) (dossier.Standing, error)
+	// Amend corrects what is said of a stored document, and reports whether that
+	// changed anything.
+	Amend(ctx context.Context, id string, anew dossier.Slip) (bool, error)
 	OpenOriginal(ctx context.Context, s dossier.Standing) (io.ReadSeekCloser, dossier.File, error)
 	OpenArchive(ctx context.Context, s dossier.Standing) (io.ReadSeekCloser, dossier.File, error)
 }

@@ -21,7 +21,8 @@ import (
 type Door interface {
 	// Submit hands in one document and waits for its verdict. It may give up
 	// waiting and answer a standing that is pending; it is asked again through
-	// Standing. A *dossier.Rejection, dossier.ErrUnknownUnit,
+	// Standing. What is there already is corrected where the slip says otherwise,
+	// and Corrected is set. A *dossier.Rejection, dossier.ErrUnknownUnit,
 	// dossier.ErrPaperTaken, ErrSlip and ErrOutOfScope concern the row; a *Busy
 	// asks to wait; ErrDenied ends the run; anything else is a fault. The same bytes again answer the first standing
 	// with Again set.
@@ -71,7 +72,7 @@ type Result struct {
 	File     string
 	Outcome  Outcome
 	Document string
-	Reason   string // dossier.Reason where rejected, else a Cause; empty where stored
+	Reason   string // dossier.Reason where rejected, else a Cause; empty where there is nothing to say
 	Text     dossier.Text
 }
 

@@ -159,7 +159,7 @@ func TestKilled(t *testing.T) {
 		}
 		return b
 	}
-	scan := read("accept/scan-a5-grey.pdf")
+	scan := read("accept/object-streams.pdf") // small, so that 20,000 of them fit
 	n := rowsOf(t)
 	j := generate(t, n, func(i int) []byte { return append(bytes.Clone(scan), fmt.Sprintf("%%%d\n", i)...) },
 		map[dossier.Reason][]byte{
@@ -230,7 +230,7 @@ func TestKilled(t *testing.T) {
 				}
 				killed = true // it was through before
 				kills = 10
-			case <-time.After(time.Duration(5+rnd.IntN(20)) * time.Millisecond):
+			case <-time.After(time.Duration(5+rnd.IntN(20)) * time.Millisecond * time.Duration(1+n/1000)): // counting takes its time, too
 				if records(t, dir)-base >= after {
 					if err := cmd.Process.Kill(); err != nil {
 						t.Fatal(err)

@@ -18,18 +18,26 @@ type Local struct {
 	Again func(ctx context.Context, id string) error
 }
 
-// Submit hands the document to the pipeline and waits for its verdict.
+// Submit hands the document to the pipeline and waits for its verdict. What is
+// there already is corrected where the slip says otherwise.
 func (l Local) Submit(ctx context.Context, slip dossier.Slip, body io.ReadSeeker, _ int64) (dossier.Standing, error) {
 	st, err := l.Pipeline.Receive(ctx, slip, body, pipeline.ReceiveOptions{})
 	if errors.Is(err, pipeline.ErrSlip) {
 		return st, fmt.Errorf("%w: %w", ErrSlip, err)
 	}
-	if err != nil || st.State != dossier.Pending {
+	if err != nil {
 		return st, err
 	}
 	again := st.Again
-	st, err = l.Pipeline.Wait(ctx, st.Intake.ID, time.Minute)
-	st.Again = again
+	if st.State == dossier.Pending {
+		if st, err = l.Pipeline.Wait(ctx, st.Intake.ID, time.Minute); err != nil {
+			return st, err
+		}
+		st.Again = again
+	}
+	if again && st.Correctable() {
+		st.Corrected, err = l.Pipeline.Amend(ctx, st.Intake.ID, slip)
+	}
 	return st, err
 }
 

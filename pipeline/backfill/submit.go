@@ -11,7 +11,8 @@ import (
 	"sohoa/pipeline/register"
 )
 
-// Cause says why a row was skipped or faulted. The set is closed.
+// Cause says why a row was skipped or faulted, or what else was done. The set is
+// closed.
 type Cause string
 
 const (
@@ -23,6 +24,7 @@ const (
 	PaperTaken    Cause = "paper-taken"
 	Repeated      Cause = "repeated" // dry run: the same file for the same paper stands above
 	OutOfScope    Cause = "out-of-scope"
+	Corrected     Cause = "corrected" // already there: what is said of it was corrected
 	OurFault      Cause = "fault"
 )
 
@@ -44,6 +46,8 @@ var causeTexts = map[Cause]dossier.Text{
 		EN: "This paper of the dossier already has other bytes. If this is a better scan, replace it at the scan station."},
 	OutOfScope: {VI: "Tài khoản không được nộp cho đơn vị này. Hãy dùng tài khoản của đơn vị đó hoặc đơn vị cấp trên.",
 		EN: "The account may not hand in for this unit. Use one of that unit or of one above it."},
+	Corrected: {VI: "Giấy tờ đã có; thông tin đã được sửa theo dòng này.",
+		EN: "The paper was there already; what is said of it was corrected by this row."},
 	Repeated: {VI: "Trùng với một dòng ở trên.", EN: "The same as a row above."},
 	OurFault: {VI: "Lỗi hệ thống, không phải lỗi của tệp. Tài liệu nằm trong hộp lỗi và sẽ được xử lý lại.",
 		EN: "A fault of the system, not of the file. The document lies in the failure inbox and will be tried again."},
@@ -147,7 +151,9 @@ func (r *run) once(ctx context.Context, slip dossier.Slip, f *file) (dossier.Sta
 	if err != nil {
 		return st, err
 	}
-	if r.Journal != nil && st.State != dossier.Faulted && st.Intake.ID != "" {
+	// One that was there and has no verdict yet has not been corrected: the next run
+	// looks again.
+	if r.Journal != nil && st.State != dossier.Faulted && st.Intake.ID != "" && !(st.Again && st.State == dossier.Pending) {
 		err = r.Journal.Add(key, st.Intake.ID)
 	}
 	return st, err
@@ -155,7 +161,7 @@ func (r *run) once(ctx context.Context, slip dossier.Slip, f *file) (dossier.Sta
 
 // verdict waits until the document is no longer pending.
 func (r *run) verdict(whole, ctx context.Context, res Result, st dossier.Standing) (Result, bool) {
-	again := st.Again
+	again, corrected := st.Again, st.Corrected
 	res.Document = st.Intake.ID
 	for pause := 100 * time.Millisecond; ; pause = min(pause*2, 5*time.Second) {
 		switch st.State {
@@ -163,6 +169,9 @@ func (r *run) verdict(whole, ctx context.Context, res Result, st dossier.Standin
 			res.Outcome = Stored
 			if again {
 				res.Outcome = Already
+			}
+			if corrected {
+				res.Reason, res.Text = string(Corrected), Corrected.Text()
 			}
 			return res, true
 		case dossier.Refused:

@@ -29,19 +29,20 @@ type paperRow struct {
 	intake     dossier.Intake
 	verdict    string // the record or the refusal
 	replacedBy string
+	amended    string // the slip as it was corrected; empty: never
 	revoked    bool
 	deleted    int64
 	fault      string
 	job        int64
 }
 
-const documentColumns = `id, same, state, intake, verdict, replaced_by, revoked, deleted, fault, job`
+const documentColumns = `id, same, state, intake, verdict, amended, replaced_by, revoked, deleted, fault, job`
 
 func scanDocument(r interface{ Scan(...any) error }) (*paperRow, error) {
 	var d paperRow
 	var intake string
 	var revoked int64
-	if err := r.Scan(&d.id, &d.same, &d.state, &intake, &d.verdict, &d.replacedBy, &revoked, &d.deleted, &d.fault, &d.job); err != nil {
+	if err := r.Scan(&d.id, &d.same, &d.state, &intake, &d.verdict, &d.amended, &d.replacedBy, &revoked, &d.deleted, &d.fault, &d.job); err != nil {
 		return nil, err
 	}
 	d.revoked = revoked != 0
@@ -54,6 +55,12 @@ func scanDocument(r interface{ Scan(...any) error }) (*paperRow, error) {
 func (d *paperRow) standing() (dossier.Standing, error) {
 	s := dossier.Standing{Intake: d.intake, State: d.state, Fault: d.fault, ReplacedBy: d.replacedBy, Revoked: d.revoked, Deleted: d.deleted == deletedByOrder || d.deleted == lostItsSource, Swept: d.deleted == sweptAway}
 	var err error
+	if d.amended != "" {
+		s.Amended = new(dossier.Slip)
+		if err := json.Unmarshal([]byte(d.amended), s.Amended); err != nil {
+			return dossier.Standing{}, fmt.Errorf("slip of document %s: %w", d.id, err)
+		}
+	}
 	switch {
 	case d.deleted == deletedByOrder:
 		s.Tombstone = new(dossier.Tombstone)

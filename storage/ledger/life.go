@@ -3,6 +3,8 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
+	"errors"
 	"fmt"
 
 	"sohoa/dossier"
@@ -42,6 +44,8 @@ func (l *Ledger) Happen(ctx context.Context, id string, e dossier.Event) error {
 			_, err = t.Exec(ctx, `UPDATE document SET revoked = 1, counts = 0, same = NULL WHERE id = $1`, id)
 		case dossier.EventSignature:
 			_, err = t.Exec(ctx, `UPDATE document SET legal = $1 WHERE id = $2`, bit(e.Outcome == dossier.OutcomeTrusted), id)
+		case dossier.EventAmendment:
+			return t.amend(ctx, id, e)
 		default:
 			return nil
 		}
@@ -54,6 +58,18 @@ func (l *Ledger) Happen(ctx context.Context, id string, e dossier.Event) error {
 		return fmt.Errorf("what happened to a document: %w", err)
 	}
 	return nil
+}
+
+// amend enters the corrected slip. What a document counts for does not hang on it.
+func (t *tx) amend(ctx context.Context, id string, e dossier.Event) error {
+	if e.Slip == nil {
+		return errors.New("an amendment without its slip")
+	}
+	b, err := json.Marshal(storable(*e.Slip))
+	if err == nil {
+		_, err = t.Exec(ctx, `UPDATE document SET amended = $1 WHERE id = $2`, string(b), id)
+	}
+	return err
 }
 
 // event notes what happened to a document, and reports whether it is new and the

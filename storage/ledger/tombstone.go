@@ -92,7 +92,7 @@ func (t *tx) bury(ctx context.Context, stone dossier.Tombstone, verdict string) 
 		return err
 	}
 	// Its fingerprint goes too: the same bytes may be handed in again.
-	if _, err := t.Exec(ctx, `UPDATE document SET deleted = $1, state = $2, counts = 0, same = NULL, fault = '', intake = $3, verdict = $4 WHERE id = $5`,
+	if _, err := t.Exec(ctx, `UPDATE document SET deleted = $1, state = $2, counts = 0, same = NULL, fault = '', intake = $3, verdict = $4, amended = '' WHERE id = $5`,
 		int64(deletedByOrder), string(stone.State), string(intake), verdict, stone.ID); err != nil {
 		return err
 	}
