@@ -196,8 +196,14 @@ func (a *app) openJudge(log zerolog.Logger, nice int) (*pdf.Pool, error) {
 	})
 }
 
-// open opens everything: ledger, archive, judge, pipeline.
-func (a *app) open(ctx context.Context) (*house, error) {
+// open opens everything: ledger, archive, judges, pipeline.
+func (a *app) open(ctx context.Context) (*house, error) { return a.openHouse(ctx, true) }
+
+// openArchive opens all but the judges, whose processes cost what a short command
+// does: enough for whoever judges no document.
+func (a *app) openArchive(ctx context.Context) (*house, error) { return a.openHouse(ctx, false) }
+
+func (a *app) openHouse(ctx context.Context, judging bool) (*house, error) {
 	h, err := a.openLedger(ctx)
 	if err != nil {
 		return nil, err
@@ -210,14 +216,16 @@ func (a *app) open(ctx context.Context) (*house, error) {
 	if c, ok := h.store.(io.Closer); ok {
 		h.closers = append(h.closers, c.Close)
 	}
-	if h.judge, err = a.openJudge(h.log, 0); err != nil {
-		return fail(err)
+	if judging {
+		if h.judge, err = a.openJudge(h.log, 0); err != nil {
+			return fail(err)
+		}
+		h.closers = append(h.closers, h.judge.Close)
+		if h.bulk, err = a.openJudge(h.log, bulkNice); err != nil {
+			return fail(err)
+		}
+		h.closers = append(h.closers, h.bulk.Close)
 	}
-	h.closers = append(h.closers, h.judge.Close)
-	if h.bulk, err = a.openJudge(h.log, bulkNice); err != nil {
-		return fail(err)
-	}
-	h.closers = append(h.closers, h.bulk.Close)
 	if err := a.checkRetention(ctx, h); err != nil {
 		return fail(err)
 	}

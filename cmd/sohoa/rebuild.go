@@ -31,7 +31,7 @@ for an archive into which older files were copied meanwhile.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
-			h, err := a.open(ctx)
+			h, err := a.openArchive(ctx)
 			if err != nil {
 				return err
 			}

@@ -64,7 +64,7 @@ Exit 0 when all fits, 4 when anything differs, 130 when interrupted.`,
 const megabyte = 1e6
 
 func (a *app) verify(ctx context.Context, o verifyOptions) error {
-	h, err := a.open(ctx)
+	h, err := a.openArchive(ctx)
 	if err != nil {
 		return err
 	}

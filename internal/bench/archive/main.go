@@ -63,7 +63,7 @@ func run(dir, sohoa string, n int, size int64, rebuild, rounds int) error {
 	var sums, verifies, ratios []float64
 	for range rounds {
 		// Both read what the other has just read: the same state of the cache.
-		plain, err := timed("sh", "-c", `find "$0" -type f ! -path '*/.*' -print0 | xargs -0 sha256sum >/dev/null`, archive)
+		plain, err := timed("sh", "-c", `cd "$0" && find . -type f ! -path './.*' -print0 | xargs -0 sha256sum >/dev/null`, archive)
 		if err != nil {
 			return err
 		}
