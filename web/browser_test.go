@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -324,8 +325,10 @@ func TestBrowserStation(t *testing.T) {
 	b.run(chromedp.SetUploadFiles(component, []string{filepath.Join(root, "accept/scan-a5-colour.pdf"), filepath.Join(root, "accept/blank-back.pdf"), filepath.Join(root, "README.md")}))
 	b.run(chromedp.WaitVisible(rows+" .sign.ok"), chromedp.WaitVisible(rows+" .sign.warn"), chromedp.WaitVisible(rows+" .sign.no"), chromedp.WaitVisible(rows+" img"))
 	b.has("Tệp không phải là PDF")
+	chosen := time.Now()
 	b.run(chromedp.SetUploadFiles(`.drop[data-kind=result] input`, []string{filepath.Join(root, "accept/signed-rsa-pades.pdf")}))
 	b.run(chromedp.WaitVisible(`.drop[data-kind=result] ~ ul.files .sign.ok, .drop[data-kind=result] ~ ul.files .sign.warn`))
+	t.Logf("from the choice of a file to its verdict in the page: %v", time.Since(chosen).Round(10*time.Millisecond))
 	time.Sleep(500 * time.Millisecond) // for the picture only: the thumbnails
 	b.picture("station")
 	// The cursor is where the next barcode belongs.
@@ -355,6 +358,41 @@ func TestBrowserStation(t *testing.T) {
 	if err != nil || d.Reused != 1 {
 		t.Errorf("%d reused, %v", d.Reused, err)
 	}
+}
+
+// On a phone nothing stands beside the page, and files that are dropped, several
+// at once, or pasted are taken like chosen ones.
+func TestBrowserStationDropAndPaste(t *testing.T) {
+	h := newHouse(t, setup{})
+	h.account("lan", dossier.Clerk, "H51.10", false)
+	b := newBrowser(t, h)
+	b.signIn("lan")
+	b.run(chromedp.EmulateViewport(390, 844, chromedp.EmulateScale(2), chromedp.EmulateMobile))
+	b.open("/station?lang=en&code=" + code("H51.10", 1))
+	b.has("Still lacks")
+	give := func(event string, names ...string) {
+		t.Helper()
+		js := "const d = new DataTransfer();"
+		for _, n := range names {
+			js += fmt.Sprintf("d.items.add(new File([Uint8Array.from(atob(%q), c => c.charCodeAt(0))], %q, {type: 'image/png'}));",
+				base64.StdEncoding.EncodeToString(scan(t, "accept/"+n)), n)
+		}
+		b.run(chromedp.Evaluate[chromedp.Void]("{" + js + event + "}"))
+	}
+	give(`document.querySelector(".drop[data-kind=component]").dispatchEvent(new DragEvent("drop", {dataTransfer: d, bubbles: true, cancelable: true}))`, "page.png", "page.jpg")
+	give(`document.querySelector(".drop[data-kind=result] input").focus();
+		document.dispatchEvent(new ClipboardEvent("paste", {clipboardData: d, bubbles: true, cancelable: true}))`, "page-a4-g4.tif")
+	done := `[...document.querySelectorAll(".drop[data-kind=%s] ~ ul.files .sign:is(.ok, .warn)")].length === %d`
+	b.until(fmt.Sprintf(done, "component", 2))
+	b.until(fmt.Sprintf(done, "result", 1))
+	// A file dropped beside the zones is a component, and the page stays.
+	give(`document.querySelector("h1").dispatchEvent(new DragEvent("drop", {dataTransfer: d, bubbles: true, cancelable: true}))`, "cmyk.jpg")
+	b.until(fmt.Sprintf(done, "component", 3))
+	if wide := get(b, chromedp.Evaluate[int]("document.documentElement.scrollWidth")); wide > 390 {
+		t.Errorf("the page is %d wide on a phone of 390", wide)
+	}
+	time.Sleep(500 * time.Millisecond) // for the picture only: the thumbnails
+	b.picture("station-phone")
 }
 
 func TestBrowserDocument(t *testing.T) {

@@ -376,6 +376,7 @@ var messages = map[string]dossier.Text{
 	"station-digest":      {VI: "đang tính mã băm", EN: "computing the digest"},
 	"station-waiting":     {VI: "chờ gửi", EN: "waits to be sent"},
 	"station-goes-on":     {VI: "chưa gửi xong lần trước, đang gửi tiếp", EN: "not finished last time; going on"},
+	"station-elsewhere":   {VI: "đang gửi ở cửa sổ khác của trình duyệt này", EN: "being sent by another window of this browser"},
 	"station-sign-in":     {VI: "Đăng nhập", EN: "Sign in"},
 	"station-page":        {VI: "trang", EN: "page"},
 	"station-photo":       {VI: "Ảnh", EN: "Photo"},

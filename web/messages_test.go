@@ -120,7 +120,7 @@ func TestMessages(t *testing.T) {
 
 // FuzzHeaders feeds the parsers of foreign headers.
 func FuzzHeaders(f *testing.F) {
-	for _, s := range []string{"", "UTF-8''%C4%90%C6%A1n", "utf-8'vi'x%", "sha-256=:AAAA:", "attachment; filename*=UTF-8''a.pdf", "wait=20, respond-async", "100 %", "\x00", "..", "a/b\\c"} {
+	for _, s := range []string{"", "UTF-8''%C4%90%C6%A1n", "utf-8'vi'x%", "sha-256=:AAAA:", "attachment; filename*=UTF-8''a.pdf", "wait=20, respond-async", "dossier SDUx,kind", "sha1 AAAA", "100 %", "\x00", "..", "a/b\\c"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
@@ -135,6 +135,12 @@ func FuzzHeaders(f *testing.F) {
 		}
 		if d := preferWait([]string{s}); d < 0 || d > maxWait {
 			t.Errorf("preferWait(%q) = %v", s, d)
+		}
+		if m, err := uploadMetadata(s); err == nil && len(m) > strings.Count(s, ",")+1 {
+			t.Errorf("uploadMetadata(%q) = %q", s, m)
+		}
+		if c, err := uploadChecksum(s); err == nil && s != "" && (c.New == nil || c.New().Size() != len(c.Want)) {
+			t.Errorf("uploadChecksum(%q) = %d bytes", s, len(c.Want))
 		}
 		if p := localPath(s); !strings.HasPrefix(p, "/") || strings.HasPrefix(p, "//") {
 			t.Errorf("localPath(%q) = %q", s, p)

@@ -68,7 +68,7 @@ type stationBody struct {
 }
 
 // stationWords are what the station's script says.
-var stationWords = []string{"digest", "sending", "waiting", "goes-on", "checking", "pages", "page", "again", "lost", "busy", "rescan", "kept", "see", "reuse", "reused", "none",
+var stationWords = []string{"digest", "sending", "waiting", "goes-on", "elsewhere", "checking", "pages", "page", "again", "lost", "busy", "rescan", "kept", "see", "reuse", "reused", "none",
 	"signed", "valid-to", "digitised", "camera-code", "no-code", "photo", "photos", "sign-in"}
 
 var stationScripts = []string{"upload.js", "station.js"}

@@ -322,7 +322,7 @@
     sending++;
     next();
     try {
-      await uploads.once(job.u, () => work(job)) ;
+      if ((await uploads.once(job.u, () => work(job))) === "elsewhere") job.row.show("◔", "soft", say("elsewhere"));
     } catch (e) {
       job.row.show("✘", "no", say("lost"));
       console.error(e);

@@ -179,10 +179,11 @@ const uploads = (() => {
     }
   }
 
-  // One window of this browser at a time sends a record.
+  // One window of this browser at a time sends a record; the others answer
+  // "elsewhere".
   function once(u, f) {
     if (!navigator.locks || u.id === undefined) return f();
-    return navigator.locks.request("sohoa upload " + u.id, { ifAvailable: true }, (lock) => (lock ? f() : undefined));
+    return navigator.locks.request("sohoa upload " + u.id, { ifAvailable: true }, (lock) => (lock ? f() : "elsewhere"));
   }
 
   return { keep, kept, forget, sha256, send, once, pause };
