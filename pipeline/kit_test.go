@@ -208,12 +208,14 @@ func (r *rig) register() error {
 }
 
 // work runs the workers until stop is called, which waits for them.
-func (r *rig) work(t testing.TB) (stop func()) {
+func (r *rig) work(t testing.TB) (stop func()) { return r.workWith(t, workOptions) }
+
+func (r *rig) workWith(t testing.TB, o ledger.WorkOptions) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- r.ledger.Work(ctx, workOptions, r.pipe.Process)
+		done <- r.ledger.Work(ctx, o, r.pipe.Process)
 	}()
 	return func() {
 		cancel()
