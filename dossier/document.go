@@ -74,6 +74,10 @@ type Intake struct {
 	Slip       Slip      `json:"slip"`
 	Original   File      `json:"original"` // zero where the slip reuses a document
 	ReceivedAt time.Time `json:"received_at"`
+
+	// Untried: the queue knows that nobody has worked at it before, so that nothing
+	// of a verdict can be in the archive yet.
+	Untried bool `json:"-"`
 }
 
 // Signature is what was found of one signature field of a PDF.

@@ -30,10 +30,15 @@ func (s Scan) decided() bool {
 	return s.reused != nil || s.record != nil || s.refusal != nil || s.tombstone != nil
 }
 
-// open looks at the document's folder and hands its original to a judge.
+// open looks at the document's folder, unless nobody can have left anything
+// there, and hands its original to a judge.
 func (r *run) open(in dossier.Intake) (Scan, error) {
 	scan := Scan{Intake: in}
-	names, err := r.folder()
+	var names map[string]bool
+	var err error
+	if !in.Untried {
+		names, err = r.folder()
+	}
 	switch {
 	case err != nil:
 		return scan, err
@@ -91,9 +96,13 @@ func (r *run) folder() (map[string]bool, error) {
 	return names, nil
 }
 
-// local returns a path of this machine with the file's bytes: the store's own
-// file where it has one, else a spooled copy. done lets go of it.
+// local returns a path of this machine with the file's bytes: what this process
+// has just received, the store's own file where it has one, else a spooled copy.
+// done lets go of it.
 func (p *Pipeline) local(ctx context.Context, file dossier.File) (path string, done func(), err error) {
+	if temp := p.fresh.take(file); temp != nil {
+		return temp.Path(), func() { temp.Close() }, nil
+	}
 	body, _, err := p.Store.Open(ctx, storage.Key(file.Key))
 	if err != nil {
 		return "", nil, err

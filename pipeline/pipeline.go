@@ -52,6 +52,7 @@ type Observation struct {
 type Pipeline struct {
 	Options
 	waiting *waiters
+	fresh   *fresh
 }
 
 // New returns a pipeline of the parts.
@@ -65,7 +66,7 @@ func New(o Options) *Pipeline {
 	if o.Bulk == nil {
 		o.Bulk = o.Judge
 	}
-	return &Pipeline{Options: o, waiting: newWaiters()}
+	return &Pipeline{Options: o, waiting: newWaiters(), fresh: newFresh(o.Store)}
 }
 
 // Outcome is how a stage or a document ended.

@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"sohoa/dossier"
 	"sohoa/pipeline"
+	"sohoa/storage"
 	"sohoa/tally"
 )
 
@@ -233,3 +236,50 @@ func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, errors.New("the line broke") }
+
+// counting counts what is asked of a store.
+type counting struct {
+	storage.Store
+	lists, opens atomic.Int64
+}
+
+func (c *counting) List(ctx context.Context, prefix storage.Key) iter.Seq2[storage.Info, error] {
+	c.lists.Add(1)
+	return c.Store.List(ctx, prefix)
+}
+
+func (c *counting) Open(ctx context.Context, key storage.Key) (io.ReadSeekCloser, storage.Info, error) {
+	c.opens.Add(1)
+	return c.Store.Open(ctx, key)
+}
+
+// TestFirstTryAsksNothing: what has just been received is neither looked for nor
+// fetched back; what comes back into the queue is.
+func TestFirstTryAsksNothing(t *testing.T) {
+	var store *counting
+	fail := atomic.Bool{}
+	r := newRig(t, rigOptions{wrap: func(s storage.Store) storage.Store { store = &counting{Store: s}; return store },
+		hook: func(p pipeline.Point) error {
+			if p.Step == pipeline.StepRecord && !p.After && fail.Swap(false) {
+				return errors.New("not now")
+			}
+			return nil
+		}})
+	defer r.work(t)()
+	send := func(code dossier.Code) {
+		t.Helper()
+		st := r.verdict(t, r.send(t, slip(dossier.Component, code, ""), file(t, "accept/page.jpg")))
+		if st.State != dossier.Stored {
+			t.Fatal(st.State, st.Fault)
+		}
+	}
+	send("H51.10-240801-0001")
+	if l, o := store.lists.Load(), store.opens.Load(); l != 0 || o != 0 {
+		t.Errorf("a first try listed %d times and opened %d objects", l, o)
+	}
+	fail.Store(true)
+	send("H51.10-240801-0002")
+	if l, o := store.lists.Load(), store.opens.Load(); l != 1 || o != 1 {
+		t.Errorf("with a second try: listed %d times and opened %d objects, want 1 and 1", l, o)
+	}
+}

@@ -69,7 +69,12 @@ func (p *Pipeline) receive(ctx context.Context, slip dossier.Slip, body io.Reade
 	if err != nil {
 		return dossier.Standing{}, err
 	}
-	defer temp.Close()
+	kept := false
+	defer func() {
+		if !kept {
+			temp.Close()
+		}
+	}()
 	digest := dossier.Digest(temp.SHA256())
 	if o.Digest != "" && o.Digest != digest {
 		return dossier.Standing{}, ErrDigest
@@ -113,12 +118,14 @@ func (p *Pipeline) receive(ctx context.Context, slip dossier.Slip, body io.Reade
 		// If it was not committed the janitor takes the original away.
 		return dossier.Standing{}, err
 	}
-	if err != nil || st.Intake.ID != in.ID {
-		// Somebody else was first, or the slip cannot be taken: nothing names our
-		// original. If this fails the janitor takes it away.
-		if derr := p.Store.Delete(context.WithoutCancel(ctx), storage.Key(in.Original.Key)); derr != nil {
-			p.Log.Warn().Err(derr).Str("document", in.ID).Msg("an original that nobody names was left behind")
-		}
+	if err == nil && st.Intake.ID == in.ID {
+		kept = p.fresh.keep(in.Original, temp)
+		return st, nil
+	}
+	// Somebody else was first, or the slip cannot be taken: nothing names our
+	// original. If this fails the janitor takes it away.
+	if derr := p.Store.Delete(context.WithoutCancel(ctx), storage.Key(in.Original.Key)); derr != nil {
+		p.Log.Warn().Err(derr).Str("document", in.ID).Msg("an original that nobody names was left behind")
 	}
 	return st, err
 }

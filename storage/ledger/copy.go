@@ -196,7 +196,7 @@ func (t *tx) queuePending(ctx context.Context) error {
 		return err
 	}
 	for _, w := range all {
-		job, err := t.l.queue.insert(ctx, t, w.id, w.slip)
+		job, err := t.l.queue.insert(ctx, t, intakeJob{ID: w.id, Again: true}, w.slip)
 		if err != nil {
 			return fmt.Errorf("queue: %w", err)
 		}

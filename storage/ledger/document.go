@@ -229,7 +229,7 @@ func (t *tx) receive(ctx context.Context, in dossier.Intake) (dossier.Standing, 
 			return dossier.Standing{}, dossier.ErrUnknownDocument
 		}
 	}
-	job, err := t.l.queue.insert(ctx, t, in.ID, s)
+	job, err := t.l.queue.insert(ctx, t, intakeJob{ID: in.ID}, s)
 	if err != nil {
 		return dossier.Standing{}, fmt.Errorf("queue: %w", err)
 	}

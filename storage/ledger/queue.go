@@ -40,10 +40,10 @@ func place(d dossier.Door) (queue string, priority int) {
 type queue interface {
 	migrate(ctx context.Context) error
 	// insert queues a document's job in the transaction.
-	insert(ctx context.Context, t *tx, id string, s dossier.Slip) (job int64, err error)
+	insert(ctx context.Context, t *tx, j intakeJob, s dossier.Slip) (job int64, err error)
 	// start begins to work; stop drains: it waits for what runs, or ends it when
 	// its context does.
-	start(ctx context.Context, id string, o WorkOptions, work func(ctx context.Context, job *rivertype.JobRow, id string) error) (stop func(context.Context) error, err error)
+	start(ctx context.Context, id string, o WorkOptions, work func(ctx context.Context, job *rivertype.JobRow, j intakeJob) error) (stop func(context.Context) error, err error)
 }
 
 // WorkOptions say how intakes are worked. The zero value works.
@@ -105,14 +105,15 @@ func (o WorkOptions) withDefaults() WorkOptions {
 // if the process died before the queue knew.
 func (l *Ledger) Work(ctx context.Context, o WorkOptions, handle func(ctx context.Context, in dossier.Intake) error) error {
 	o = o.withDefaults()
-	work := func(jctx context.Context, job *rivertype.JobRow, id string) error {
+	work := func(jctx context.Context, job *rivertype.JobRow, j intakeJob) error {
+		id := j.ID
 		o.Hook("work")
 		var err error
 		if job.Attempt > o.MaxAttempts {
 			// Every try ended together with its process.
 			err = errDied
 		} else {
-			err = l.handle(jctx, id, handle)
+			err = l.handle(jctx, id, !j.Again && job.Attempt == 1, handle)
 		}
 		if err == nil {
 			o.Hook("done")
@@ -192,7 +193,7 @@ func (l *Ledger) Work(ctx context.Context, o WorkOptions, handle func(ctx contex
 
 // startWork does what comes before the first job: what a change of procedures
 // left to do, and the jobs of workers that died.
-func (l *Ledger) startWork(ctx context.Context, o WorkOptions, work func(context.Context, *rivertype.JobRow, string) error) (v vigil, stop func(context.Context) error, err error) {
+func (l *Ledger) startWork(ctx context.Context, o WorkOptions, work func(context.Context, *rivertype.JobRow, intakeJob) error) (v vigil, stop func(context.Context) error, err error) {
 	if err := l.SettleProcedures(ctx); err != nil {
 		return nil, nil, err
 	}
@@ -208,7 +209,7 @@ func (l *Ledger) startWork(ctx context.Context, o WorkOptions, work func(context
 	return v, stop, err
 }
 
-func (l *Ledger) handle(ctx context.Context, id string, handle func(ctx context.Context, in dossier.Intake) error) (err error) {
+func (l *Ledger) handle(ctx context.Context, id string, untried bool, handle func(ctx context.Context, in dossier.Intake) error) (err error) {
 	d, err := document(ctx, l.read, "", `id = $1`, id)
 	if err != nil {
 		return err
@@ -222,6 +223,7 @@ func (l *Ledger) handle(ctx context.Context, id string, handle func(ctx context.
 			err = fmt.Errorf("panic: %T", p)
 		}
 	}()
+	d.intake.Untried = untried
 	return handle(ctx, d.intake)
 }
 
@@ -310,7 +312,7 @@ func (l *Ledger) Replay(ctx context.Context, id string) error {
 		if err != nil || d.state != dossier.Faulted {
 			return err
 		}
-		job, err := l.queue.insert(ctx, t, id, d.intake.Slip)
+		job, err := l.queue.insert(ctx, t, intakeJob{ID: id, Again: true}, d.intake.Slip)
 		if err != nil {
 			return err
 		}
@@ -419,7 +421,8 @@ func (l *Ledger) subscribe() (c chan string, cancel func()) {
 // intakeJob is what the queue keeps of an intake: no more than its id, so that
 // the queue's tables hold nothing personal.
 type intakeJob struct {
-	ID string `json:"id"`
+	ID    string `json:"id"`
+	Again bool   `json:"again,omitempty"` // a job for it was there before
 }
 
 func (intakeJob) Kind() string { return "intake" }
@@ -434,11 +437,11 @@ func (r retries) NextRetry(job *rivertype.JobRow) time.Time {
 // worker runs a job of River.
 type worker struct {
 	river.WorkerDefaults[intakeJob]
-	work func(ctx context.Context, job *rivertype.JobRow, id string) error
+	work func(ctx context.Context, job *rivertype.JobRow, j intakeJob) error
 }
 
 func (w *worker) Work(ctx context.Context, job *river.Job[intakeJob]) error {
-	return w.work(ctx, job.JobRow, job.Args.ID)
+	return w.work(ctx, job.JobRow, job.Args)
 }
 
 // quiet is River's own log: only what it calls an error, without its texts of

@@ -55,10 +55,10 @@ func (q *riverQueue[TTx]) migrate(ctx context.Context) error {
 	return err
 }
 
-func (q *riverQueue[TTx]) insert(ctx context.Context, t *tx, id string, s dossier.Slip) (int64, error) {
+func (q *riverQueue[TTx]) insert(ctx context.Context, t *tx, j intakeJob, s dossier.Slip) (int64, error) {
 	name, priority := place(s.Door)
 	// How many tries there are, the workers say: River's own limit is out of reach.
-	r, err := q.client.InsertTx(ctx, q.of(t), intakeJob{id}, &river.InsertOpts{Queue: name, Priority: priority, MaxAttempts: mostAttempts})
+	r, err := q.client.InsertTx(ctx, q.of(t), j, &river.InsertOpts{Queue: name, Priority: priority, MaxAttempts: mostAttempts})
 	if err != nil {
 		return 0, err
 	}
@@ -73,10 +73,10 @@ func (q *riverQueue[TTx]) insert(ctx context.Context, t *tx, id string, s dossie
 
 const mostAttempts = 100
 
-func (q *riverQueue[TTx]) start(ctx context.Context, id string, o WorkOptions, work func(context.Context, *rivertype.JobRow, string) error) (func(context.Context) error, error) {
+func (q *riverQueue[TTx]) start(ctx context.Context, id string, o WorkOptions, work func(context.Context, *rivertype.JobRow, intakeJob) error) (func(context.Context) error, error) {
 	workers := river.NewWorkers()
-	if err := river.AddWorkerSafely(workers, &worker{work: func(ctx context.Context, job *rivertype.JobRow, id string) error {
-		err := work(ctx, job, id)
+	if err := river.AddWorkerSafely(workers, &worker{work: func(ctx context.Context, job *rivertype.JobRow, j intakeJob) error {
+		err := work(ctx, job, j)
 		if errors.Is(err, errOutage) {
 			return river.JobSnooze(time.Second)
 		}
