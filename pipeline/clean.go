@@ -235,7 +235,7 @@ func (j *janitor) deleted(ctx context.Context, f folder, st dossier.Standing) er
 		}
 	}
 	_, err = j.take(ctx, LeftDeleted, f, func(name string) bool {
-		return !outlives(name) && (ours(name) || name == recordName || name == refusalName)
+		return !outlives(name) && (ours(name) || name == recordName || name == refusalName || strings.HasPrefix(name, slipPrefix))
 	})
 	return err
 }

@@ -90,6 +90,7 @@ func TestJanitor(t *testing.T) {
 			gone := []string{
 				put(string(pipeline.Folder(deleted.Intake)) + "/original.png"),
 				put(string(pipeline.Folder(deleted.Intake)) + "/record.json"),
+				put(string(pipeline.Folder(deleted.Intake)) + "/slip-00.json"),
 				put(folder + idOf(long) + "/original.pdf"),
 				put("results/H51.10/2024/" + idOf(long) + "/original.pdf"),
 				rejected.Intake.Original.Key, string(pipeline.Folder(rejected.Intake)) + "/rejected.json",
@@ -142,7 +143,7 @@ func TestJanitor(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if took, err := clean(empty, true); !errors.Is(err, pipeline.ErrLedgerIncomplete) || slices.Contains(took, pending.Intake.Original.Key) || len(took) != 2 {
+			if took, err := clean(empty, true); !errors.Is(err, pipeline.ErrLedgerIncomplete) || slices.Contains(took, pending.Intake.Original.Key) || len(took) != 3 {
 				t.Errorf("with an empty ledger: %v, %v", took, err)
 			}
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -50,6 +51,7 @@ func TestScripts(t *testing.T) {
 			"until":   until,
 			"folder":  folder,
 			"noids":   noids,
+			"call":    call,
 
 			"collector": collector,
 			"spans":     spans,
@@ -147,6 +149,27 @@ func flip(ts *testscript.TestScript, neg bool, args []string) {
 	b[len(b)/2] ^= 1
 	ts.Check(os.Chmod(file, 0o600))
 	ts.Check(os.WriteFile(file, b, 0o600))
+}
+
+// call TOKENFILE METHOD URL [JSON] asks a server; its status and answer are the
+// standard output, and ID is the first id in the answer.
+func call(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 || len(args) > 4 {
+		ts.Fatalf("usage: call TOKENFILE METHOD URL [JSON]")
+	}
+	req, err := http.NewRequest(args[1], args[2], strings.NewReader(strings.Join(args[3:], "")))
+	ts.Check(err)
+	req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(ts.ReadFile(args[0])))
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	fmt.Fprintf(ts.Stdout(), "%d %s\n%s\n", resp.StatusCode, resp.Header.Get("Content-Type"), body)
+	if m := regexp.MustCompile(`"id":"([^"]*)"`).FindSubmatch(body); m != nil {
+		ts.Setenv("ID", string(m[1]))
+	}
 }
 
 // noids FILE replaces every document's id in the file by a word and sorts its
