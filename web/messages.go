@@ -578,5 +578,9 @@ var messages = map[string]dossier.Text{
 	"ops-ledger":    {VI: "Sổ cái", EN: "Ledger"},
 	"ops-store":     {VI: "Kho lưu trữ", EN: "Store"},
 	"ops-version":   {VI: "Phiên bản", EN: "Version"},
+	"ops-checked":   {VI: "Kiểm tra toàn kho lần cuối", EN: "Whole archive last checked"},
+	"ops-differ":    {VI: "%s sai khác", EN: "%s differences"},
+	"ops-never":     {VI: "chưa lần nào", EN: "never"},
+	"ops-damaged":   {VI: "Lần kiểm tra kho gần nhất tìm thấy %s sai khác; chạy sohoa verify để xem.", EN: "The last check of the archive found %s differences; sohoa verify shows them."},
 	"ops-since":     {VI: "Chạy từ", EN: "Running since"},
 }

@@ -94,6 +94,7 @@ type Operations struct {
 	Ledger, Store             string        // what they are, without credentials
 	Workers                   int           // of this process; 0: they run elsewhere
 	StartedAt                 time.Time
+	Checked                   dossier.Check // the last whole check of the archive; zero: never
 }
 
 // Options are the parts the doors are made of. Pipeline, Register, Source and

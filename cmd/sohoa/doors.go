@@ -27,6 +27,10 @@ func (a *app) webOptions(h *house, tray *trays) web.Options {
 			o := web.Operations{Pending: s.Pending, Running: s.Running, Faulted: s.Faulted, StartedAt: started,
 				Oldest: s.Oldest,
 				Ledger: kindOf(a.database, "SQLite"), Store: kindOf(a.store, "directory")}
+			if err != nil {
+				return o, err
+			}
+			o.Checked, err = h.ledger.LastWholeCheck(ctx)
 			return o, err
 		},
 		Trace:       h.traces.request(),

@@ -14,8 +14,9 @@ import (
 
 // verifyPlan is how serve and work check the archive in the background.
 type verifyPlan struct {
-	days int
-	rate float64 // MB/s
+	days  int
+	rate  float64                                    // MB/s
+	sleep func(context.Context, time.Duration) error // nil: really
 }
 
 func (p *verifyPlan) flags(f *pflag.FlagSet) {
@@ -40,11 +41,18 @@ func (a *app) verifyByPlan(ctx context.Context, h *house, plan verifyPlan) {
 		if err := a.verifyTurn(ctx, h, plan); err != nil && ctx.Err() == nil {
 			h.log.Warn().Err(err).Msg("the check of the archive was broken off; it goes on later")
 		}
-		select {
-		case <-ctx.Done():
+		if sleep(ctx, lookEvery) != nil {
 			return
-		case <-time.After(lookEvery):
 		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
 	}
 }
 
@@ -76,7 +84,7 @@ func (a *app) verifyTurn(ctx context.Context, h *house, plan verifyPlan) error {
 				h.log.Error().Int64("differences", c.Differences).Str("check", c.ID).Msg("the check of the archive finds differences; sohoa verify shows them")
 			}
 			said = c.Differences
-			return a.pause(ctx, lead, c.StartedAt.Add(share(within, c.Documents, total)))
+			return a.pause(ctx, lead, plan, c.StartedAt.Add(share(within, c.Documents, total)))
 		}})
 	if err != nil {
 		return err
@@ -98,16 +106,17 @@ func share(within time.Duration, done, total int64) time.Duration {
 }
 
 // pause waits until then, as long as the lead is ours.
-func (a *app) pause(ctx context.Context, lead *ledger.Lead, until time.Time) error {
+func (a *app) pause(ctx context.Context, lead *ledger.Lead, plan verifyPlan, until time.Time) error {
+	if plan.sleep == nil {
+		plan.sleep = sleep
+	}
 	for {
 		left := until.Sub(a.now())
 		if left <= 0 {
 			return nil
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(min(left, lookEvery)):
+		if err := plan.sleep(ctx, min(left, lookEvery)); err != nil {
+			return err
 		}
 		if !lead.Held(ctx) {
 			return errLead

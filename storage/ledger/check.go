@@ -35,6 +35,19 @@ func (l *Ledger) LastCheck(ctx context.Context, name dossier.CheckName) (c dossi
 	return c, true, nil
 }
 
+// LastWholeCheck is the pass that came to its end last, of whatever name; zero
+// where none did.
+func (l *Ledger) LastWholeCheck(ctx context.Context) (dossier.Check, error) {
+	checks, err := l.Checks(ctx)
+	var last dossier.Check
+	for _, c := range checks {
+		if c.EndedAt.After(last.EndedAt) {
+			last = c
+		}
+	}
+	return last, err
+}
+
 // Checks are the passes that are kept, the newest first: what is under way, and
 // when all was checked last.
 func (l *Ledger) Checks(ctx context.Context) ([]dossier.Check, error) {
