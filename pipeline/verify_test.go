@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,8 +18,11 @@ import (
 	"github.com/google/uuid"
 
 	"sohoa/dossier"
+	"sohoa/internal/testneed"
 	"sohoa/pipeline"
 	"sohoa/storage"
+	"sohoa/storage/s3"
+	"sohoa/storage/storagetest/servers"
 )
 
 // path is where the directory store keeps an object.
@@ -430,5 +434,47 @@ func replaceFlipped(t testing.TB, s storage.Store, key storage.Key, bit int64) {
 	}
 	if err := s.Put(t.Context(), key, bytes.NewReader(b), storage.Info{ContentType: info.ContentType, Meta: info.Meta}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestBitFlipInsideServer flips a bit in the file in which MinIO keeps an object.
+// The server notices and does not give it: that is a difference, not an outage.
+func TestBitFlipInsideServer(t *testing.T) {
+	port, err := servers.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	cmd := servers.MinIOCommand(testneed.Tool(t, "minio", "run `make tools`"), dir, "127.0.0.1:"+port)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // killed
+	})
+	endpoint := "http://127.0.0.1:" + port
+	if err := servers.Wait(http.DefaultClient, endpoint+"/minio/health/live"); err != nil {
+		t.Fatal(err)
+	}
+	_, access, secret := servers.MinIO(t) // the credentials are the same
+	o := s3.Options{Endpoint: endpoint, Bucket: "flip", Region: "us-east-1", AccessKey: access, SecretKey: secret, Attempts: 2}
+	s, err := s3.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(s.EnsureBucket(t.Context()), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, rigOptions{base: base{S3: &o}, damaged: true})
+	docs := r.made(t, 4, 400_000) // large enough for a file of its own
+	key := docs[1].Original.Key
+	parts, err := filepath.Glob(filepath.Join(dir, "data", "flip", key, "*", "part.1"))
+	if err != nil || len(parts) != 1 {
+		t.Fatal(parts, err)
+	}
+	flip(t, parts[0], 8*200_000+3)
+	if _, found := r.verify(t, pipeline.VerifyOptions{Deep: true}); !slices.Equal(found, []string{"unreadable " + key}) {
+		t.Errorf("found %q", found)
 	}
 }
