@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -59,7 +60,7 @@ func (o *outages) Close() error {
 
 // unavailable reports whether an error is an outage, and notes that it was met.
 func (o *outages) unavailable(err error) bool {
-	if !errors.Is(err, storage.ErrUnavailable) && !ledger.Unavailable(err) {
+	if !errors.Is(err, storage.ErrUnavailable) && !errors.Is(err, syscall.ENOSPC) && !ledger.Unavailable(err) {
 		return false
 	}
 	o.mu.Lock()

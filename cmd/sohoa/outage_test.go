@@ -38,7 +38,7 @@ func (l *load) wantSaid(most int) {
 			}
 		}
 	}
-	if loud > 4*most {
+	if loud > 2*most {
 		t.Errorf("%d errors and warnings in the log", loud)
 	}
 	t.Logf("the log says %d times away, %d times back, and %d errors and warnings in all", begun, over, loud)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
+	"syscall"
 	"time"
 
 	"sohoa/dossier"
@@ -74,6 +76,7 @@ type response struct {
 	Signed   bool             `json:"signed,omitempty"`  // ErrSigned
 	NoPage   bool             `json:"no_page,omitempty"` // ErrNoPage
 	Fault    string           `json:"fault,omitempty"`
+	Full     bool             `json:"full,omitempty"` // the fault is that the disk is full
 }
 
 type wireRejection struct {
@@ -131,7 +134,7 @@ func (r *response) fail(err error) {
 	case errors.Is(err, ErrNoPage):
 		r.NoPage = true
 	default:
-		r.Fault = err.Error()
+		r.Fault, r.Full = err.Error(), errors.Is(err, syscall.ENOSPC)
 	}
 }
 
@@ -151,6 +154,8 @@ func (r *response) err() error {
 		return ErrSigned
 	case r.NoPage:
 		return ErrNoPage
+	case r.Full:
+		return fmt.Errorf("pdf: child: %s: %w", strings.TrimSuffix(r.Fault, ": "+syscall.ENOSPC.Error()), syscall.ENOSPC)
 	case r.Fault != "":
 		return fmt.Errorf("pdf: child: %s", r.Fault)
 	}
