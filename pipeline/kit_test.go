@@ -39,6 +39,9 @@ func TestMain(m *testing.M) {
 	if plan := os.Getenv(crashEnv); plan != "" {
 		os.Exit(crashMain(plan))
 	}
+	if plan := os.Getenv(rebuildEnv); plan != "" {
+		os.Exit(rebuildMain(plan))
+	}
 	os.Exit(m.Run())
 }
 

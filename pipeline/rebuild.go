@@ -144,10 +144,11 @@ func (b *rebuild) restore(key storage.Key) error {
 	return b.o.Restore(b.ctx, Kept{Kind: kind, Info: info, Body: body})
 }
 
-// A rebuild reads and enters several dossiers at once, but the documents of one
-// in their order; how far it came is remembered after so many folders.
+// A rebuild reads and enters many dossiers at once, which the ledger commits
+// together, but the documents of one in their order; how far it came is remembered
+// after so many folders.
 const (
-	rebuildWorkers = 8
+	rebuildWorkers = 32
 	rebuildStride  = 256
 )
 
