@@ -14,6 +14,13 @@ echo "== 200 clerks at once through the pages' own API"
 SOHOA_LOAD_CLERKS=200 SOHOA_LOAD_FILES=5 go test -count=1 -run TestClerksAtOnce -v -timeout 1h ./web
 echo "== normaliser and signatures"
 go test -run '^$' -bench . -benchtime 2s ./pipeline/pdf/...
+echo "== judge and normaliser beside other programs"
+if ! command -v ocrmypdf >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ocrmypdf >>"$bin/apt.log" 2>&1 ||
+    echo "bench: ocrmypdf is not to be had, see bin/apt.log"
+fi
+go build -o "$bin/bench-normaliser" ./internal/bench/normaliser
+"$bin/bench-normaliser" -sohoa "$bin/sohoa"
 echo "== object stores"
 go test -run '^$' -bench . -benchtime 2s ./storage ./storage/disk ./storage/s3
 echo "== figures"

@@ -32,6 +32,16 @@ const (
 )
 
 var demands = []demand{
+	{"Every reason has a file that is refused for it: limits of objects, pages, decoded size; passwords; active content, also in object streams; resolution", judge, "TestRejectFolders", false},
+	{"Every flag has a file that gets it: blank, skewed, faint, colour, paper size, an empty password, a mended file", judge, "TestFlagFolders", false},
+	{"What is good is accepted, as a component and as a result", judge, "TestAcceptFolder", false},
+	{"A child over its time dies, and a second one on the same bytes: too-complex", judge, "TestTimeLimit", false},
+	{"The same for memory", judge, "TestMemoryLimit", false},
+	{"Drawing operators without end are too-complex", judge, "TestTooManyOperators", false},
+	{"Cancelling says nothing about the document", judge, "TestCancelIsNoVerdict", false},
+	{"A child killed from outside neither", judge, "TestKilledFromOutside", false},
+	{"A child serves many documents", judge, "TestChildReuse", false},
+	{"Resolution from the matrix in force where an image is drawn", judge, "TestPageResolution", false},
 	{"Every foreign file gets a verdict, without crash or hang; of those that qpdf, mutool and pdfinfo all open, at most 0.3 % are wrongly rejected", judge, "TestCorpus", true},
 	{"The same for 2,000 mutants of them", judge, "TestMutants", true},
 	{"Scans cut at every tenth of their length: none accepted silently", judge, "TestCutScans", true},
@@ -48,8 +58,15 @@ var demands = []demand{
 	{"The in-process check vouches for no foreign file that veraPDF fails", writer, "TestForeignCheck", true},
 	{"Memory of copying and checking a 200-page scan of more than 140 MB", writer, "TestMemory", true},
 	{"Memory of a child process over such a scan", judge, "TestLargeScanMemory", true},
+	{"The archive copy of scans and images, through the child: PDF/A-2b, the same bytes every time", judge, "TestNormalise", false},
+	{"What can be carried over into a copy, and how: rotation, masks, DeviceN, CMYK, LZW, inline images, forms", writer, "TestFromPDF", false},
+	{"What cannot be is not converted", writer, "TestRefused", false},
+	{"WebP", writer, "TestWebP", false},
 	{"A signed file is not rewritten", judge, "TestSignedIsNotRewritten", false},
+	{"Its signatures are judged also where only the second reader opens it", judge, "TestSignedForSecondReader", false},
 	{"Signature verdicts on the self-made set", signature, "TestVerdicts", false},
+	{"Whatever byte of a signed file changes, it is noticed", signature, "TestEveryByteCounts", false},
+	{"Revocation by OCSP answers", signature, "TestAnswers", false},
 	{"Signatures in foreign files are found", signature, "TestForeign", true},
 	{"The same beside pdfsig", signature, "TestForeignAgainstPdfsig", true},
 }
