@@ -12,6 +12,10 @@ go build -o "$bin/bench-backfill" ./internal/bench/backfill
 "$bin/bench-backfill" -sohoa "$bin/sohoa"
 echo "== 200 clerks at once through the pages' own API"
 SOHOA_LOAD_CLERKS=200 SOHOA_LOAD_FILES=5 go test -count=1 -run TestClerksAtOnce -v -timeout 1h ./web
+echo "== one, two, four workers against a store that answers 20 ms late"
+"$bin/bench-mainjob" -latency 20ms -n 60
+echo "== a day of the country in the queue (docs/scale.md)"
+go run ./internal/bench/queuesim
 echo "== normaliser and signatures"
 go test -run '^$' -bench . -benchtime 2s ./pipeline/pdf/...
 echo "== judge and normaliser beside other programs"

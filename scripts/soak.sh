@@ -11,3 +11,4 @@ go test -count=20 -timeout 6h -run 'Kill|PowerCut' ./storage/disk
 go test -count=5 -timeout 6h -run ServerKilled ./storage/s3
 SOHOA_CRASH=all go test -count=1 -timeout 6h -v -run 'CrashMatrix|EveryWriteBroken|BitFlips' ./pipeline
 SOHOA_KILLS=${SOHOA_KILLS:-200} go test -count=1 -timeout 6h -v -run 'KillLoop|Outages|DiskFull|LedgerLocked' ./cmd/sohoa
+go test -count=1 -timeout 1h -v -run TestHosts ./cmd/sohoa

@@ -365,14 +365,15 @@ func benchDossier(r *rand.Rand, day int) dossier.Dossier {
 func BenchmarkDocument(b *testing.B) {
 	for _, clients := range []int{1, 8} {
 		b.Run(fmt.Sprintf("clients-%d", clients), func(b *testing.B) {
-			bench(b, "", func(b *testing.B, l *Ledger, _ int) {
+			bench(b, "", func(b *testing.B, l *Ledger, rows int) {
+				days := max(1, min(benchDays, rows/benchUnits)) // of dossiers that are there
 				var n atomic.Int64
 				var wg sync.WaitGroup
 				for c := range clients {
 					r := rand.New(rand.NewPCG(2, uint64(c)+uint64(b.N)))
 					wg.Go(func() {
 						for n.Add(1) <= int64(b.N) {
-							d := benchDossier(r, r.IntN(benchDays))
+							d := benchDossier(r, r.IntN(days))
 							id := uuid.Must(uuid.NewV7()).String()
 							in := dossier.Intake{ID: id, ReceivedAt: time.Now(),
 								Slip:     dossier.Slip{Kind: dossier.Component, Dossier: d.Code, Unit: d.Unit, Door: dossier.DoorAPI},

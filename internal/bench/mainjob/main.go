@@ -44,7 +44,15 @@ func main() {
 	clients := flag.Int("clients", 8, "senders at once")
 	sohoa := flag.String("sohoa", "bin/sohoa", "program whose memory is measured; empty: not measured")
 	profile := flag.String("cpuprofile", "", "file for a profile of the server's part")
+	latency := flag.Duration("latency", 0, "measure one, two and four workers against a store that answers so late, and nothing else")
 	flag.Parse()
+	if *latency > 0 {
+		if err := workers(*dir, *scan, *n, *latency); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	if *profile != "" {
 		f, err := os.Create(*profile)
 		if err == nil {
@@ -172,28 +180,31 @@ func plainWrites(dir string, n, clients int, bodies map[string][]byte) (float64,
 	})
 }
 
-func mainJob(dir string, body []byte, n, clients int, observe func(context.Context, pipeline.Observation)) (rate float64, err error) {
-	ctx, stop := context.WithCancel(context.Background())
-	defer stop()
+// house is a ledger and a pipeline with n dossiers; late, where it is given, is put
+// before the store.
+func house(ctx context.Context, dir string, n int, late func(storage.Store) storage.Store, observe func(context.Context, pipeline.Observation)) (p *pipeline.Pipeline, l *ledger.Ledger, done func() error, err error) {
 	store, err := disk.Open(filepath.Join(dir, "archive"))
 	if err != nil {
-		return 0, err
+		return nil, nil, nil, err
 	}
-	l, err := ledger.Open(ctx, "sqlite:"+filepath.Join(dir, "ledger.db"), ledger.Options{Log: zerolog.Nop()})
+	l, err = ledger.Open(ctx, "sqlite:"+filepath.Join(dir, "ledger.db"), ledger.Options{Log: zerolog.Nop()})
 	if err != nil {
-		return 0, err
+		return nil, nil, nil, err
 	}
-	defer l.Close()
+	defer func() {
+		if err != nil {
+			l.Close()
+		}
+	}()
 	if err := l.Migrate(ctx); err != nil {
-		return 0, err
+		return nil, nil, nil, err
 	}
 	if _, err := l.ImportUnits(ctx, []dossier.Unit{{Code: "H51", Name: "Tỉnh Sóc Trăng", Level: dossier.Province}}); err != nil {
-		return 0, err
+		return nil, nil, nil, err
 	}
 	if _, err := l.ImportProcedures(ctx, []dossier.Procedure{{Code: "1.000001", Name: "Cấp bản sao"}}); err != nil {
-		return 0, err
+		return nil, nil, nil, err
 	}
-	code := func(i int) dossier.Code { return dossier.Code(fmt.Sprintf("H51-240801-%06d", i)) }
 	for from := 0; from < n; from += 500 {
 		var rows []dossier.Registered
 		for i := from; i < min(from+500, n); i++ {
@@ -201,17 +212,32 @@ func mainJob(dir string, body []byte, n, clients int, observe func(context.Conte
 				ReceivedAt: dossier.Date(20240801).Time(), Status: dossier.Received})
 		}
 		if _, err := l.ImportDossiers(ctx, rows); err != nil {
-			return 0, err
+			return nil, nil, nil, err
 		}
 	}
 	judge, err := pdf.NewPool(pdf.Options{Executable: []string{"/proc/self/exe", "pdf-child"}, Log: zerolog.Nop()})
 	if err != nil {
+		return nil, nil, nil, err
+	}
+	var kept storage.Store = store
+	if late != nil {
+		kept = late(store)
+	}
+	return pipeline.New(pipeline.Options{Store: kept, Ledger: l, Judge: judge, SpoolDir: store.SpoolDir(),
+		Profile: func(d dossier.Date) dossier.Profile { return dossier.ProfileFor(d) }, Limit: 1 << 30, DPI: 200,
+		Tool: "sohoa bench", Now: time.Now, Log: zerolog.Nop(), Observe: observe}), l, func() error { return errors.Join(judge.Close(), l.Close()) }, nil
+}
+
+func code(i int) dossier.Code { return dossier.Code(fmt.Sprintf("H51-240801-%06d", i)) }
+
+func mainJob(dir string, body []byte, n, clients int, observe func(context.Context, pipeline.Observation)) (rate float64, err error) {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	p, l, done, err := house(ctx, dir, n, nil, observe)
+	if err != nil {
 		return 0, err
 	}
-	defer judge.Close()
-	p := pipeline.New(pipeline.Options{Store: store, Ledger: l, Judge: judge, SpoolDir: store.SpoolDir(),
-		Profile: func(d dossier.Date) dossier.Profile { return dossier.ProfileFor(d) }, Limit: 1 << 30, DPI: 200,
-		Tool: "sohoa bench", Now: time.Now, Log: zerolog.Nop(), Observe: observe})
+	defer func() { err = errors.Join(err, done()) }()
 	working := make(chan error, 1)
 	go func() { working <- l.Work(ctx, ledger.WorkOptions{Workers: 6}, p.Process) }()
 	defer func() {
