@@ -115,6 +115,9 @@ type house struct {
 	log      *syncBuffer
 	options  web.Options
 	tokens   map[string]string
+	runs     []dossier.Run
+	checks   []dossier.Check
+	checked  dossier.Check
 	hot      map[dossier.UnitCode]string // hot folders, by whose they are
 	laid     int                         // scans laid into their trays
 	start    func()                      // the workers, where the test asked for them to wait
@@ -182,7 +185,7 @@ func newHouse(t *testing.T, s setup) *house {
 		Unavailable: func(err error) bool { return errors.Is(err, storage.ErrUnavailable) },
 		Operations: func(ctx context.Context) (web.Operations, error) {
 			st, err := h.ledger.QueueStats(ctx)
-			return web.Operations{Pending: st.Pending, Running: st.Running, Faulted: st.Faulted, Oldest: st.Oldest, Ledger: "SQLite", Store: "disk", Workers: 2}, err
+			return web.Operations{Pending: st.Pending, Running: st.Running, Faulted: st.Faulted, Oldest: st.Oldest, Ledger: "SQLite", Store: "disk", Runs: h.runs, Checks: h.checks, Checked: h.checked}, err
 		},
 		Pictures: pictures{h.pipeline, pool, dir},
 		Tray:     h.trays(t, filepath.Join(dir, "hot"), pool),

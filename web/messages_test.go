@@ -63,7 +63,7 @@ func TestMessages(t *testing.T) {
 			t.Errorf("%s: the languages take different values", k)
 		}
 		composed := false
-		for _, p := range []string{"station-", "status-", "state-", "kind-", "door-", "colour-", "conforms-", "event-", "outcome-", "sort-", "side-", "list-", "zone-", "head-", "channel-", "act-", "fault-", "role-"} {
+		for _, p := range []string{"station-", "status-", "state-", "kind-", "door-", "colour-", "conforms-", "event-", "outcome-", "sort-", "side-", "list-", "zone-", "head-", "channel-", "act-", "run-", "check-", "fault-", "role-"} {
 			composed = composed || strings.HasPrefix(k, p)
 		}
 		if !used[k] && !composed {

@@ -99,6 +99,9 @@ func (s *server) outermost(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Content-Security-Policy", pagePolicy)
+		if s.SecureCookies {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
 
 		deadlines(a, maxWait+30*time.Second)
 		s.metrics.inFlight.Inc()

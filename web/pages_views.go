@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"sohoa/dossier"
 	"sohoa/tally"
@@ -578,42 +577,4 @@ func (s *server) replay(w http.ResponseWriter, r *http.Request) error {
 	}
 	http.Redirect(w, r, "/inbox", http.StatusSeeOther)
 	return nil
-}
-
-// checked says when the whole archive was checked last, and what came of it.
-func checked(l string, c dossier.Check) string {
-	if c.EndedAt.IsZero() {
-		return say(l, "ops-never")
-	}
-	return clock(c.EndedAt) + ", " + fmt.Sprintf(say(l, "ops-differ"), grouped(c.Differences))
-}
-
-func (s *server) operationsPage(w http.ResponseWriter, r *http.Request) error {
-	if s.Operations == nil {
-		return problem("not-wired", nil)
-	}
-	ctx, l := r.Context(), lang(r)
-	o, err := s.Operations(ctx)
-	if err != nil {
-		return err
-	}
-	var b struct {
-		Class, Sentence string
-		Facts           []fact
-	}
-	b.Class, b.Sentence = "good", say(l, "ops-good")
-	if err := s.Ready(ctx); err != nil {
-		b.Class, b.Sentence = "bad", say(l, "ops-not-ready")
-		s.Log.Error().Err(err).Msg("not ready")
-	} else if n := o.Checked.Differences; n > 0 {
-		b.Class, b.Sentence = "bad", fmt.Sprintf(say(l, "ops-damaged"), grouped(n))
-	} else if o.Oldest > 10*time.Minute {
-		b.Class, b.Sentence = "warn", fmt.Sprintf(say(l, "ops-slow"), int(o.Oldest.Minutes()))
-	} else if o.Faulted > 0 {
-		b.Class, b.Sentence = "warn", fmt.Sprintf(say(l, "ops-faulted"), grouped(int64(o.Faulted)))
-	}
-	b.Facts = facts(l, "ops-pending", grouped(int64(o.Pending)), "ops-running", grouped(int64(o.Running)), "ops-failed", grouped(int64(o.Faulted)),
-		"ops-oldest", o.Oldest.Round(time.Second).String(), "ops-workers", strconv.Itoa(o.Workers), "ops-ledger", o.Ledger, "ops-store", o.Store,
-		"ops-checked", checked(l, o.Checked), "ops-version", s.Version, "ops-since", clock(o.StartedAt))
-	return s.render(w, r, http.StatusOK, "operations", say(l, "operations"), b)
 }

@@ -90,9 +90,10 @@ type Inbox interface {
 // Operations is what runs, at a glance.
 type Operations struct {
 	Pending, Running, Faulted int
-	Oldest                    time.Duration // age of the oldest pending intake
-	Ledger, Store             string        // what they are, without credentials
-	Workers                   int           // of this process; 0: they run elsewhere
+	Oldest                    time.Duration   // age of the oldest pending intake
+	Ledger, Store             string          // what they are, without credentials
+	Runs                      []dossier.Run   // workers and backfills, also of other processes, the newest first
+	Checks                    []dossier.Check // passes of verification, the newest first
 	StartedAt                 time.Time
 	Checked                   dossier.Check // the last whole check of the archive; zero: never
 }

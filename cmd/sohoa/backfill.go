@@ -153,8 +153,9 @@ func (a *app) backfill(ctx context.Context, manifest string, f backfillFlags) (e
 type way struct {
 	door    backfill.Door
 	checker backfill.Checker
-	journal string                     // name of the file that remembers what went in this way
-	work    func() (stop func() error) // workers beside those of any server
+	journal string                                      // name of the file that remembers what went in this way
+	work    func() (stop func() error)                  // workers beside those of any server
+	present func(look func(*dossier.Run)) (stop func()) // tells the operations page of the run
 	close   func() error
 }
 
@@ -165,7 +166,9 @@ func (a *app) openWay(ctx context.Context, f backfillFlags) (way, error) {
 			return way{}, err
 		}
 		return way{door: backfill.Local{Pipeline: h.pipeline, Again: h.ledger.Replay}, checker: &checker{h: h, a: a}, journal: "backfill.journal",
-			work: func() func() error { return h.workBeside(ctx, true) }, close: h.Close}, nil
+			work:    func() func() error { return h.workBeside(ctx, true) },
+			present: func(look func(*dossier.Run)) func() { return h.present(ctx, dossier.Backfill, look) },
+			close:   h.Close}, nil
 	}
 	token, err := tokenFrom(f.token, f.tokenFile)
 	if err != nil {
@@ -175,7 +178,9 @@ func (a *app) openWay(ctx context.Context, f backfillFlags) (way, error) {
 	if err != nil {
 		return way{}, err
 	}
-	w := way{door: c, work: func() func() error { return func() error { return nil } }}
+	// At a server a backfill is seen by what it sends; only its own ledger is told.
+	w := way{door: c, work: func() func() error { return func() error { return nil } },
+		present: func(func(*dossier.Run)) func() { return func() {} }}
 	// What went to one server says nothing of another.
 	sum := sha256.Sum256([]byte(c.base))
 	w.journal = fmt.Sprintf("backfill-%x.journal", sum[:6])
@@ -204,7 +209,33 @@ func (a *app) runBackfill(ctx context.Context, w way, s *sheet.Sheet, o backfill
 	o.Journal = journal
 	stop := w.work()
 	defer func() { err = errors.Join(err, stop()) }()
+	var at latest
+	o.Progress = at.note(o.Progress)
+	defer w.present(at.look)()
 	return backfill.Run(ctx, s, w.door, o)
+}
+
+// latest is how far a backfill is, for who asks from elsewhere.
+type latest struct {
+	mu  sync.Mutex
+	run dossier.Run
+}
+
+// note keeps what is told, and tells it on.
+func (l *latest) note(next func(backfill.Progress)) func(backfill.Progress) {
+	return func(p backfill.Progress) {
+		l.mu.Lock()
+		l.run.Done, l.run.Total, l.run.Waiting = int64(p.Rows), int64(p.Total), p.Waiting
+		l.run.Failed = int64(p.Counts[backfill.Rejected] + p.Counts[backfill.Faulted] + p.Counts[backfill.Skipped])
+		l.mu.Unlock()
+		next(p)
+	}
+}
+
+func (l *latest) look(r *dossier.Run) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r.Done, r.Total, r.Failed, r.Waiting = l.run.Done, l.run.Total, l.run.Failed, l.run.Waiting
 }
 
 func withSheet(name string, f func(*sheet.Sheet) error) error {

@@ -24,6 +24,9 @@ func (a *app) webOptions(h *house, tray *trays) web.Options {
 		SecureCookies: a.secureCookies, BehindProxy: a.behindProxy, Registry: h.metrics,
 		Operations: func(ctx context.Context) (web.Operations, error) {
 			s, err := h.ledger.QueueStats(ctx)
+			if err != nil {
+				return web.Operations{}, err
+			}
 			o := web.Operations{Pending: s.Pending, Running: s.Running, Faulted: s.Faulted, StartedAt: started,
 				Oldest: s.Oldest,
 				Ledger: kindOf(a.database, "SQLite"), Store: kindOf(a.store, "directory")}
@@ -31,6 +34,13 @@ func (a *app) webOptions(h *house, tray *trays) web.Options {
 				return o, err
 			}
 			o.Checked, err = h.ledger.LastWholeCheck(ctx)
+			if err != nil {
+				return o, err
+			}
+			if o.Runs, err = h.ledger.Runs(ctx); err != nil {
+				return o, err
+			}
+			o.Checks, err = h.ledger.Checks(ctx)
 			return o, err
 		},
 		Trace:       h.traces.request(),

@@ -261,6 +261,7 @@ func (h *house) work(ctx context.Context, workers int, bulkOnly bool) error {
 		// More than cores: a worker waits for the disk half of its time.
 		workers = 2 * runtime.NumCPU()
 	}
+	defer h.present(ctx, dossier.Working, func(r *dossier.Run) { r.Slots = workers })()
 	return h.ledger.Work(ctx, ledger.WorkOptions{Workers: workers, BulkOnly: bulkOnly, Outage: h.outages.wait}, h.pipeline.Process)
 }
 

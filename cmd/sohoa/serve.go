@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -16,6 +17,7 @@ import (
 
 // serveOptions are the flags of serve.
 type serveOptions struct {
+	cert, key  string
 	listen     string
 	workers    int
 	hotFolders []string
@@ -44,6 +46,8 @@ interrupted; then it takes nothing new, finishes what runs, and ends with 0.`,
 	o.plan.flags(cmd.Flags())
 	o.clean.flags(cmd.Flags())
 	cmd.Flags().DurationVar(&o.clean.every, "clean-every", aDay, "how often the janitor goes over the whole archive (0: not at all)")
+	cmd.Flags().StringVar(&o.cert, "tls-cert", "", "certificate file (PEM, with its chain): answer over TLS; read again when it changes")
+	cmd.Flags().StringVar(&o.key, "tls-key", "", "key file of the certificate (PEM)")
 	cmd.Flags().BoolVar(&a.secureCookies, "secure-cookies", false, "the pages are reached over TLS only")
 	cmd.Flags().BoolVar(&a.behindProxy, "behind-proxy", false, "believe X-Forwarded-For, which a proxy sets")
 	return cmd
@@ -58,6 +62,15 @@ func (a *app) serve(ctx context.Context, o serveOptions) error {
 		return err
 	}
 	defer h.Close()
+	scheme := "http"
+	var secure *tls.Config
+	if o.cert != "" || o.key != "" {
+		c, err := openCertificate(o.cert, o.key, h.log)
+		if err != nil {
+			return err
+		}
+		scheme, secure, a.secureCookies = "https", c.config(), true
+	}
 	tray, err := a.openTrays(ctx, h, o.hotFolders)
 	if err != nil {
 		return err
@@ -71,6 +84,7 @@ func (a *app) serve(ctx context.Context, o serveOptions) error {
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
+		TLSConfig:         secure,
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return h.work(gctx, o.workers, false) })
@@ -78,7 +92,11 @@ func (a *app) serve(ctx context.Context, o serveOptions) error {
 	g.Go(func() error { a.verifyByPlan(gctx, h, o.plan); return nil })
 	g.Go(func() error { a.cleanByPlan(gctx, h, o.clean); return nil })
 	g.Go(func() error {
-		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+		serve := srv.Serve
+		if secure != nil {
+			serve = func(ln net.Listener) error { return srv.ServeTLS(ln, "", "") }
+		}
+		if err := serve(ln); !errors.Is(err, http.ErrServerClosed) {
 			return err
 		}
 		return nil
@@ -91,7 +109,7 @@ func (a *app) serve(ctx context.Context, o serveOptions) error {
 		defer cancel()
 		return srv.Shutdown(sctx)
 	})
-	fmt.Fprintf(a.stdout, "sohoa serves at http://%s\n", ln.Addr())
+	fmt.Fprintf(a.stdout, "sohoa serves at %s://%s\n", scheme, ln.Addr())
 	return g.Wait()
 }
 

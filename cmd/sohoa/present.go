@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"github.com/google/uuid"
+
+	"sohoa/dossier"
+)
+
+// present tells the ledger every few seconds that something runs and how far it
+// is, for the operations page, until stop is called. look completes what is told.
+// That it cannot be told is no reason for the run to end: it is logged.
+func (h *house) present(ctx context.Context, kind dossier.RunKind, look func(*dossier.Run)) (stop func()) {
+	host, err := os.Hostname()
+	if err != nil {
+		h.log.Warn().Err(err).Msg("this host has no name")
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		h.log.Warn().Err(err).Msg("a run cannot be told of")
+		return func() {}
+	}
+	run := dossier.Run{ID: id.String(), Kind: kind, Host: host, StartedAt: h.pipeline.Now()}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	told := make(chan struct{})
+	silent := false
+	tell := func() {
+		look(&run)
+		tctx, cancel := context.WithTimeout(ctx, dossier.RunSilence/3)
+		defer cancel()
+		err := h.ledger.SaveRun(tctx, run)
+		if err != nil && !silent && ctx.Err() == nil { // once, not every ten seconds
+			h.log.Warn().Err(err).Msg("a run cannot be told of")
+		}
+		silent = err != nil
+	}
+	tell()
+	go func() {
+		defer close(told)
+		tick := time.NewTicker(dossier.RunSilence / 3)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				tell()
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-told
+		ctx = context.WithoutCancel(ctx)
+		run.EndedAt = h.pipeline.Now()
+		tell()
+	}
+}
