@@ -31,7 +31,7 @@ type Standing struct {
 }
 
 // Correctable reports whether what is said of the document can be corrected.
-func (s Standing) Correctable() bool { return s.State == Stored && !s.Deleted && s.Tombstone == nil }
+func (s Standing) Correctable() bool { return s.Record != nil && !s.Deleted }
 
 // Slip is what is said of the document today.
 func (s Standing) Slip() Slip {

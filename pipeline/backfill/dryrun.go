@@ -126,6 +126,9 @@ func (d *dry) look(ctx context.Context, res Result, e register.Entry) (Result, b
 		}
 		if found {
 			res.Outcome, res.Document = Already, st.Intake.ID
+			if st.Correctable() && st.Slip().Amend(slip) != st.Slip() {
+				res.Reason, res.Text = string(Corrected), Corrected.Text()
+			}
 			if st.State == dossier.Refused && st.Refusal != nil {
 				res.Outcome, res.Reason, res.Text = Rejected, string(st.Refusal.Reason), st.Refusal.Message
 			}
