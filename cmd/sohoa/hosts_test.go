@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -401,6 +402,7 @@ type host struct {
 	number     int
 	dsn, store string
 	dir        string
+	program    string // empty: the one that is tested
 	cmd        *exec.Cmd
 }
 
@@ -408,7 +410,7 @@ func (h *host) url() string { return fmt.Sprintf("http://%s:8080", h.lan.address
 
 func (h *host) command(args ...string) *exec.Cmd {
 	h.t.Helper()
-	sohoa, err := exec.LookPath("sohoa")
+	sohoa, err := exec.LookPath(cmp.Or(h.program, "sohoa"))
 	if err != nil {
 		h.t.Fatal(err)
 	}
