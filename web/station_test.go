@@ -19,6 +19,7 @@ import (
 
 	cdpbrowser "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/dom"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
@@ -512,5 +513,28 @@ func TestBrowserHostileFile(t *testing.T) {
 			b.has("window.hacked='name'")
 		}
 		clean(path)
+	}
+}
+
+// A session that is over while a file is being sent costs the file nothing: it
+// waits in the browser, and goes on when the clerk has signed in.
+func TestBrowserSessionOver(t *testing.T) {
+	h := newHouse(t, setup{})
+	h.account("lan", dossier.Clerk, "H51.10", false)
+	b := newBrowser(t, h)
+	b.expected = []string{"401 (Unauthorized)"}
+	b.signIn("lan")
+	b.open("/station?code=" + code("H51.10", 1))
+	if _, err := chromedp.Call(b.ctx, network.ClearBrowserCookies, struct{}{}); err != nil {
+		t.Fatal(err)
+	}
+	b.run(chromedp.SetUploadFiles(`.drop[data-kind=component] input`, []string{testFile(t, "accept/scan-a5-colour.pdf")}))
+	b.run(chromedp.Click(`ul.files a[href^="/login"]`))
+	b.has("Đăng nhập")
+	b.run(chromedp.SendKeys("input[name=login]", "lan"), chromedp.SendKeys("input[name=password]", password), chromedp.Submit("form.sign"))
+	b.run(chromedp.WaitVisible(`.drop[data-kind=component] ~ ul.files .sign.ok`))
+	docs, err := h.ledger.Documents(context.Background(), dossier.Code(code("H51.10", 1)))
+	if err != nil || len(docs) != 1 {
+		t.Errorf("%d documents, %v", len(docs), err)
 	}
 }
