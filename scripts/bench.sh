@@ -12,6 +12,8 @@ go build -o "$bin/bench-backfill" ./internal/bench/backfill
 "$bin/bench-backfill" -sohoa "$bin/sohoa"
 echo "== 200 clerks at once through the pages' own API"
 SOHOA_LOAD_CLERKS=200 SOHOA_LOAD_FILES=5 go test -count=1 -run TestClerksAtOnce -v -timeout 1h ./web
+echo "== pages with 1 million dossiers and 333,000 documents"
+SOHOA_BENCH_DOSSIERS=${SOHOA_BENCH_PAGES:-1000000} go test -run '^$' -bench BenchmarkPages -benchtime 20x -timeout 2h ./web
 echo "== one, two, four workers against a store that answers 20 ms late"
 "$bin/bench-mainjob" -latency 20ms -n 60
 echo "== a day of the country in the queue (docs/scale.md)"

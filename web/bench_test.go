@@ -20,7 +20,7 @@ import (
 	"sohoa/web"
 )
 
-type benched struct{ url, token string }
+type benched struct{ url, token, dossier string }
 
 // noPipeline stands where pages that are measured never go.
 type noPipeline struct{ *ledger.Ledger }
@@ -93,12 +93,14 @@ func benchHouse(b *testing.B, n int) benched {
 		}
 		batch = batch[:0]
 	}
+	some := ""
 	for i := range n {
 		u := list[1+r.IntN(349)]
 		day := dossier.Date(20200101).AddDays(r.IntN(1826))
 		batch = append(batch, dossier.Registered{Code: dossier.Code(fmt.Sprintf("%s-%06d-%06d", u.Code, int(day)%1000000, i)), Unit: u.Code,
 			Procedure: []dossier.ProcedureCode{"1.004946", "1.000001"}[r.IntN(2)], Channel: dossier.Channel(1 + r.IntN(3)),
 			ReceivedAt: day.Time().Add(9 * time.Hour), Status: dossier.Received})
+		some = string(batch[len(batch)-1].Code)
 		if len(batch) == cap(batch) {
 			flush()
 		}
@@ -106,8 +108,8 @@ func benchHouse(b *testing.B, n int) benched {
 	flush()
 	secret, _, err := l.CreateToken(ctx, dossier.Token{Role: dossier.Manager, Unit: "H51"})
 	must(err)
-	srv := httptest.NewServer(web.New(web.Options{Pipeline: noPipeline{l}, Register: l, Source: l, Tokens: l, Lister: lister{l},
+	srv := httptest.NewServer(web.New(web.Options{Pipeline: noPipeline{l}, Register: l, Source: l, Tokens: l, Lister: lister{l}, Inbox: inbox{l}, Closer: closer{&house{ledger: l}},
 		Accounts: l, SessionStore: l.Sessions(), Log: zerolog.Nop()}))
 	b.Cleanup(srv.Close)
-	return benched{srv.URL, secret}
+	return benched{srv.URL, secret, some}
 }

@@ -219,6 +219,12 @@ func BenchmarkPages(b *testing.B) {
 		"dashboard/sub": "/?period=2024-08&unit=H51.30",
 		"list":          "/list?period=2024&indicator=4.2&side=counted",
 		"list/sub":      "/list?period=2024&indicator=4.1&side=missing&unit=H51.30",
+		"list/rare":     "/list?period=2024&indicator=4.2/no-result&side=all&own=true",
+		"worklist":      "/worklist?period=2024",
+		"worklist/sub":  "/worklist?period=2024-08&unit=H51.30",
+		"dossier":       "/dossiers/" + h.dossier,
+		"inbox":         "/inbox",
+		"closings":      "/closings",
 		"report":        "/api/v1/report?period=2024",
 		"xlsx":          "/report.xlsx?period=2024",
 	} {

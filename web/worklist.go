@@ -39,7 +39,7 @@ type worklistBody struct {
 const (
 	// worklistLook is how many missing dossiers of an indicator are looked at, and
 	// worklistShow how many are shown of them.
-	worklistLook = 500
+	worklistLook = 200
 	worklistShow = 50
 )
 
