@@ -6,6 +6,8 @@ echo "== machine: $(nproc) cores, $(awk '/MemTotal/ {printf "%.0f GiB", $2/10485
 echo "== main job on the directory store"
 go build -o "$bin/bench-mainjob" ./internal/bench/mainjob
 "$bin/bench-mainjob" -sohoa "$bin/sohoa"
+echo "== the same on an S3 server and PostgreSQL, beside rclone"
+go test -run '^$' -bench Cluster -benchtime 3x ./pipeline
 echo "== a backfill: its rate beside a plain copy, and what it costs the counters"
 go test -run '^$' -bench Backfill -benchtime 3x ./pipeline/backfill
 go build -o "$bin/bench-backfill" ./internal/bench/backfill
