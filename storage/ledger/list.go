@@ -86,6 +86,48 @@ func dayColumn(i tally.Indicator) (string, error) {
 	return "", fmt.Errorf("ledger: indicator %s counts by a day that has no index", i.ID)
 }
 
+// neededFacts are the columns that hold 0 for no dossier the indicator counts,
+// found by asking it about dossiers of every kind: reading a page of those that
+// count, the database passes over the others by itself.
+func neededFacts(i tally.Indicator) []string {
+	at := time.Unix(1, 0)
+	unneeded := [len(factColumns)]bool{}
+	for facts := range 1 << len(factColumns) {
+		for kind := range 1 << 8 {
+			bit := func(n int) bool { return kind>>n&1 != 0 }
+			d := dossier.Dossier{ReturnsDocument: bit(0), Registered: dossier.Registered{ReceivedAt: at,
+				Channel: dossier.Channel(1 + kind>>1&3), Status: statuses[(kind>>3&7)%len(statuses)]}}
+			if bit(6) {
+				d.SyncedAt, d.ResolvedAt = at, at
+			}
+			if bit(7) {
+				d.PersonalStoreAt = at
+			}
+			for n, f := range []*int{&d.Components, &d.Reused, &d.PersonalStore, &d.Results, &d.LegalResults} {
+				*f = facts >> n & 1
+			}
+			if !i.On(tally.Counted, &d) {
+				continue
+			}
+			for n := range factColumns {
+				unneeded[n] = unneeded[n] || facts>>n&1 == 0
+			}
+		}
+	}
+	var out []string
+	for n, c := range factColumns {
+		if !unneeded[n] {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+var (
+	factColumns = [...]string{"components", "reused", "personal", "results", "legal_results"}
+	statuses    = []dossier.Status{dossier.Received, dossier.Resolved, dossier.Returned, dossier.Withdrawn, dossier.Rejected, dossier.Cancelled}
+)
+
 // scanMost bounds how many dossiers one page looks at when the filters by
 // procedure or channel, of which the counters know nothing, let few pass.
 const scanMost = 20000
@@ -140,6 +182,11 @@ func (l *Ledger) List(ctx context.Context, q ListQuery) (Page, error) {
 	}
 
 	w := &listWalk{ind: ind, q: q, column: column, side: side, from: from, at: from, limit: limit, postgres: l.pool != nil, days: mostDays / 4}
+	if q.Side == tally.Counted {
+		for _, c := range neededFacts(ind) {
+			w.need += " AND " + c + " > 0"
+		}
+	}
 	err = l.snapshot(ctx, func(ctx context.Context, r querier) error {
 		if l.pool != nil {
 			// PostgreSQL thinks the ranges are wide and would read all counters.
@@ -190,6 +237,7 @@ type listWalk struct {
 	q           ListQuery
 	column      string // of the dossier's day
 	side        string // the counter of the side
+	need        string // " AND …": what a dossier of the side needs
 	first, last dossier.Date
 	from        listPlace
 	limit       int
@@ -381,11 +429,11 @@ func (w *listWalk) readText(days []listRange) (text string, args []any) {
 	values, args := w.table(days)
 	if w.postgres {
 		return `SELECT d.* FROM ` + values + ` CROSS JOIN LATERAL (SELECT ` + dossierColumns + ` FROM dossier
-				WHERE unit = v.column1 AND ` + w.column + ` = v.column2 AND code > v.column4 ORDER BY code LIMIT ` + limit + `) AS d
+				WHERE unit = v.column1 AND ` + w.column + ` = v.column2 AND code > v.column4` + w.need + ` ORDER BY code LIMIT ` + limit + `) AS d
 			ORDER BY d.unit, v.column2, d.code LIMIT ` + limit, args
 	}
 	return `SELECT ` + dossierColumns + ` FROM ` + values + ` CROSS JOIN dossier
-		WHERE unit = v.column1 AND ` + w.column + ` = v.column2 AND code > v.column4 ORDER BY unit, ` + w.column + `, code LIMIT ` + limit, args
+		WHERE unit = v.column1 AND ` + w.column + ` = v.column2 AND code > v.column4` + w.need + ` ORDER BY unit, ` + w.column + `, code LIMIT ` + limit, args
 }
 
 // look puts the dossier on the page if it belongs there; done says that the page
