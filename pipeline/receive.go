@@ -31,7 +31,8 @@ type ReceiveOptions struct {
 // archive, then enters intake and job in one transaction. When it returns nil
 // the document is durable and will get its verdict whatever happens to this
 // process. The same bytes again answer the first standing with Again set. A body
-// that is a *storage.Temp is not copied once more; it may be closed.
+// that is a *storage.Temp is not copied once more; it is Receive's from then on,
+// which closes it whatever the answer.
 //
 // Errors: a *dossier.Rejection (wrong-dossier, too-large), dossier.ErrUnknownUnit,
 // ErrPaperTaken, ErrUnknownDocument, ErrNotReplaceable, ErrSlip, ErrDigest,
@@ -52,6 +53,13 @@ func (p *Pipeline) Receive(ctx context.Context, slip dossier.Slip, body io.Reade
 }
 
 func (p *Pipeline) receive(ctx context.Context, slip dossier.Slip, body io.Reader, o ReceiveOptions) (dossier.Standing, error) {
+	temp, given := body.(*storage.Temp)
+	kept := false
+	defer func() {
+		if temp != nil && !kept {
+			temp.Close()
+		}
+	}()
 	slip, err := p.check(ctx, slip)
 	if err != nil {
 		return dossier.Standing{}, err
@@ -65,16 +73,11 @@ func (p *Pipeline) receive(ctx context.Context, slip dossier.Slip, body io.Reade
 		return p.reuse(ctx, in)
 	}
 
-	temp, err := p.spool(body)
-	if err != nil {
-		return dossier.Standing{}, err
-	}
-	kept := false
-	defer func() {
-		if !kept {
-			temp.Close()
+	if !given {
+		if temp, err = p.spool(body); err != nil {
+			return dossier.Standing{}, err
 		}
-	}()
+	}
 	digest := dossier.Digest(temp.SHA256())
 	if o.Digest != "" && o.Digest != digest {
 		return dossier.Standing{}, ErrDigest
@@ -130,11 +133,8 @@ func (p *Pipeline) receive(ctx context.Context, slip dossier.Slip, body io.Reade
 	return st, err
 }
 
-// spool copies the body into a temporary file, unless it is one.
+// spool copies the body into a temporary file.
 func (p *Pipeline) spool(body io.Reader) (*storage.Temp, error) {
-	if temp, ok := body.(*storage.Temp); ok {
-		return temp, nil
-	}
 	src := &transfer{r: body}
 	temp, err := storage.Spool(p.SpoolDir, src, p.Limit)
 	switch {

@@ -191,7 +191,12 @@ func (p *Pipeline) AppendUpload(ctx context.Context, u Upload, body io.Reader, s
 	if err != nil {
 		return u, fmt.Errorf("spool: %w", err)
 	}
-	defer temp.Close()
+	last := false // of the pieces: finishUpload closes it
+	defer func() {
+		if !last {
+			temp.Close()
+		}
+	}()
 	broken := error(nil)
 	if src.err != nil {
 		broken = fmt.Errorf("%w: %w", ErrTransfer, src.err)
@@ -206,7 +211,7 @@ func (p *Pipeline) AppendUpload(ctx context.Context, u Upload, body io.Reader, s
 	}
 	// Whoever sent this may be gone by now; the bytes are here all the same.
 	ctx = context.WithoutCancel(ctx)
-	if u.Offset+temp.Size() == u.Length {
+	if last = u.Offset+temp.Size() == u.Length; last {
 		return p.finishUpload(ctx, u, temp)
 	}
 	if temp.Size() == 0 {
@@ -225,16 +230,17 @@ func (p *Pipeline) AppendUpload(ctx context.Context, u Upload, body io.Reader, s
 	return u, broken
 }
 
-// finishUpload hands the parts and the last piece to Receive.
-func (p *Pipeline) finishUpload(ctx context.Context, u Upload, whole *storage.Temp) (Upload, error) {
+// finishUpload hands the parts and the last piece to Receive. It closes the piece.
+func (p *Pipeline) finishUpload(ctx context.Context, u Upload, piece *storage.Temp) (Upload, error) {
+	whole := piece
 	if len(u.parts) > 0 {
+		defer piece.Close()
 		parts := &joined{ctx: ctx, store: p.Store, keys: u.parts}
 		defer parts.Close()
 		var err error
-		if whole, err = storage.Spool(p.SpoolDir, io.MultiReader(parts, whole), 0); err != nil {
+		if whole, err = storage.Spool(p.SpoolDir, io.MultiReader(parts, piece), 0); err != nil {
 			return u, fmt.Errorf("join the pieces: %w", err)
 		}
-		defer whole.Close()
 	}
 	st, err := p.Receive(ctx, u.Slip, whole, ReceiveOptions{Digest: u.Digest})
 	if errors.Is(err, ErrDigest) {

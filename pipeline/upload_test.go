@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -150,5 +152,45 @@ func TestUploadTwoSenders(t *testing.T) {
 	}
 	if n, err := r.pipe.SweepUploads(ctx); n != 0 || err != nil {
 		t.Errorf("%d swept before their time, %v", n, err)
+	}
+}
+
+// TestUploadIsKeptForItsWorker: on a store whose files are elsewhere an upload's
+// bytes stay at hand until they are worked, in one piece or in several.
+func TestUploadIsKeptForItsWorker(t *testing.T) {
+	var tries atomic.Int64
+	r := newRig(t, rigOptions{wrap: func(s storage.Store) storage.Store { return &counting{Store: s} },
+		hook: func(p pipeline.Point) error {
+			if p.Step == "stage: open" && !p.After {
+				tries.Add(1)
+			}
+			return nil
+		}})
+	content := file(t, "accept/page.jpg")
+	var ids []string
+	for n, code := range []dossier.Code{"H51.10-240801-0001", "H51.10-240801-0002"} {
+		u, err := r.pipe.BeginUpload(t.Context(), slip(dossier.Component, code, ""), int64(len(content)), "")
+		for _, piece := range [][]byte{content[:n*100], content[n*100:]} {
+			if err == nil && len(piece) > 0 {
+				u, err = r.pipe.AppendUpload(t.Context(), u, bytes.NewReader(piece), pipeline.Checksum{})
+			}
+		}
+		if err != nil || u.Document == "" {
+			t.Fatal(err, u.Offset)
+		}
+		ids = append(ids, u.Document)
+	}
+	defer r.work(t)()
+	for _, id := range ids {
+		if st, err := r.pipe.Wait(t.Context(), id, time.Minute); err != nil || st.State != dossier.Stored {
+			t.Fatal(st.State, st.Fault, err)
+		}
+	}
+	if n := tries.Load(); n != 2 {
+		t.Errorf("%d tries for two uploads", n)
+	}
+	left, err := os.ReadDir(r.pipe.SpoolDir)
+	if err != nil || len(left) > 0 {
+		t.Errorf("%d files are left in the spool, %v", len(left), err)
 	}
 }

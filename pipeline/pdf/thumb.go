@@ -205,23 +205,22 @@ func (t *thumb) blank() bool {
 // text and not a number in a corner.
 func (t *thumb) telling() bool {
 	dark, _ := t.ink()
+	return inked(dark) >= enoughInk
+}
+
+// inked counts the pixels of ink.
+func inked(dark []uint8) int {
 	n := 0
 	for _, d := range dark {
 		if d > inkAbove {
 			n++
 		}
 	}
-	return n >= enoughInk
+	return n
 }
 
 func blankInk(dark []uint8) bool {
-	n := 0
-	for _, d := range dark {
-		if d > inkAbove {
-			n++
-		}
-	}
-	return float64(n) <= blankShare*float64(len(dark))
+	return float64(inked(dark)) <= blankShare*float64(len(dark))
 }
 
 // look measures.
