@@ -2,6 +2,7 @@ package dossier
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -17,10 +18,14 @@ const (
 	Cancelled Status = "cancelled"
 )
 
+// Statuses are all there are.
+func Statuses() []Status {
+	return []Status{Received, Resolved, Returned, Withdrawn, Rejected, Cancelled}
+}
+
 // ParseStatus reads a status as the register writes it.
 func ParseStatus(s string) (Status, error) {
-	switch v := Status(s); v {
-	case Received, Resolved, Returned, Withdrawn, Rejected, Cancelled:
+	if v := Status(s); slices.Contains(Statuses(), v) {
 		return v, nil
 	}
 	return "", fmt.Errorf("not a status: received, resolved, returned, withdrawn, rejected or cancelled")

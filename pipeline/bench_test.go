@@ -16,6 +16,7 @@ import (
 	"sohoa/internal/testneed"
 	"sohoa/pipeline"
 	"sohoa/storage/ledger"
+	"sohoa/storage/storagetest/servers"
 )
 
 // BenchmarkCluster takes documents from received to settled and tallied on an S3
@@ -52,9 +53,7 @@ func BenchmarkCluster(b *testing.B) {
 		k := round.Add(1)
 		start := time.Now()
 		cmd := exec.CommandContext(b.Context(), rclone, "copy", files, fmt.Sprintf("kho:%s/rclone-%d", on.S3.Bucket, k), "--transfers", fmt.Sprint(senders))
-		cmd.Env = []string{"HOME=" + b.TempDir(), "RCLONE_CONFIG_KHO_TYPE=s3", "RCLONE_CONFIG_KHO_PROVIDER=Minio",
-			"RCLONE_CONFIG_KHO_ENDPOINT=" + on.S3.Endpoint, "RCLONE_CONFIG_KHO_REGION=us-east-1",
-			"RCLONE_CONFIG_KHO_ACCESS_KEY_ID=" + on.S3.AccessKey, "RCLONE_CONFIG_KHO_SECRET_ACCESS_KEY=" + on.S3.SecretKey}
+		cmd.Env = servers.Rclone(b.TempDir(), on.S3.Endpoint, on.S3.AccessKey, on.S3.SecretKey)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			b.Fatalf("rclone: %v\n%s", err, out)
 		}

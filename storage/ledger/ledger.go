@@ -51,6 +51,7 @@ type Ledger struct {
 	queue queue
 
 	series seriesCache
+	facts  sync.Map // of indicators: []string, the columns they need
 
 	together  together     // SQLite: who commits with whom
 	deadlocks atomic.Int64 // met and undone; there should be none

@@ -91,6 +91,7 @@ func dayColumn(i tally.Indicator) (string, error) {
 // count, the database passes over the others by itself.
 func neededFacts(i tally.Indicator) []string {
 	at := time.Unix(1, 0)
+	statuses := dossier.Statuses()
 	unneeded := [len(factColumns)]bool{}
 	for facts := range 1 << len(factColumns) {
 		for kind := range 1 << 8 {
@@ -123,10 +124,17 @@ func neededFacts(i tally.Indicator) []string {
 	return out
 }
 
-var (
-	factColumns = [...]string{"components", "reused", "personal", "results", "legal_results"}
-	statuses    = []dossier.Status{dossier.Received, dossier.Resolved, dossier.Returned, dossier.Withdrawn, dossier.Rejected, dossier.Cancelled}
-)
+var factColumns = [...]string{"components", "reused", "personal", "results", "legal_results"}
+
+// needed is neededFacts, which takes a millisecond, asked once for an indicator.
+func (l *Ledger) needed(i tally.Indicator) []string {
+	key := i.ID + "@" + i.Version
+	found, ok := l.facts.Load(key)
+	if !ok {
+		found, _ = l.facts.LoadOrStore(key, neededFacts(i))
+	}
+	return found.([]string)
+}
 
 // scanMost bounds how many dossiers one page looks at when the filters by
 // procedure or channel, of which the counters know nothing, let few pass.
@@ -183,7 +191,7 @@ func (l *Ledger) List(ctx context.Context, q ListQuery) (Page, error) {
 
 	w := &listWalk{ind: ind, q: q, column: column, side: side, from: from, at: from, limit: limit, postgres: l.pool != nil, days: mostDays / 4}
 	if q.Side == tally.Counted {
-		for _, c := range neededFacts(ind) {
+		for _, c := range l.needed(ind) {
 			w.need += " AND " + c + " > 0"
 		}
 	}

@@ -3,7 +3,6 @@ package s3
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -114,11 +113,6 @@ func BenchmarkCopy(b *testing.B) {
 	}
 }
 
-// rcloneEnv lets rclone call the store's server "kho". Nothing of our own
-// environment goes with it, where settings for other clients may stand.
 func rcloneEnv(s *Store, home string) []string {
-	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "RCLONE_CONFIG=" + filepath.Join(home, "none.conf"),
-		"RCLONE_CONFIG_KHO_TYPE=s3", "RCLONE_CONFIG_KHO_PROVIDER=Minio",
-		"RCLONE_CONFIG_KHO_ENDPOINT=" + s.opt.Endpoint, "RCLONE_CONFIG_KHO_REGION=us-east-1",
-		"RCLONE_CONFIG_KHO_ACCESS_KEY_ID=" + s.opt.AccessKey, "RCLONE_CONFIG_KHO_SECRET_ACCESS_KEY=" + s.opt.SecretKey}
+	return servers.Rclone(home, s.opt.Endpoint, s.opt.AccessKey, s.opt.SecretKey)
 }

@@ -80,6 +80,15 @@ func Versity(t testing.TB) (endpoint, access, secret string) {
 	return "http://" + addr, accessKey, secretKey
 }
 
+// Rclone is the environment in which rclone calls a server "kho". Nothing of our
+// own goes with it, where settings for other clients may stand.
+func Rclone(home, endpoint, access, secret string) []string {
+	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "RCLONE_CONFIG=" + filepath.Join(home, "none.conf"),
+		"RCLONE_CONFIG_KHO_TYPE=s3", "RCLONE_CONFIG_KHO_PROVIDER=Minio",
+		"RCLONE_CONFIG_KHO_ENDPOINT=" + endpoint, "RCLONE_CONFIG_KHO_REGION=us-east-1",
+		"RCLONE_CONFIG_KHO_ACCESS_KEY_ID=" + access, "RCLONE_CONFIG_KHO_SECRET_ACCESS_KEY=" + secret}
+}
+
 // MinIOCommand is the command of a MinIO server that keeps its data below dir,
 // with a key for server-side encryption. Further arguments go before the folder.
 func MinIOCommand(program, dir, addr string, args ...string) *exec.Cmd {
