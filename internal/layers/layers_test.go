@@ -118,3 +118,27 @@ func TestImports(t *testing.T) {
 		t.Fatalf("only %d packages were looked at", seen)
 	}
 }
+
+// slowToStart are packages that must not be linked into the binary: every process
+// pays for what they do before main, and each child of the judge is a process.
+var slowToStart = map[string]string{
+	"github.com/mattn/go-runewidth": "computes tables for 45 ms (pdfcpu/pkg/api needs it)",
+}
+
+func TestQuickToStart(t *testing.T) {
+	cmd := exec.Command("go", "list", "-deps", "sohoa/cmd/sohoa")
+	cmd.Dir = "../.."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := strings.Fields(string(out))
+	if !slices.Contains(deps, "github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model") {
+		t.Fatalf("%d packages were found, the PDF library is not among them", len(deps))
+	}
+	for p, why := range slowToStart {
+		if slices.Contains(deps, p) {
+			t.Errorf("the binary links %s, which %s", p, why)
+		}
+	}
+}

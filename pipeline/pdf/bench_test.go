@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pdfcpu/pdfcpu/pkg/api"
+	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
 
 	"sohoa/dossier"
 	"sohoa/internal/testneed"
@@ -18,7 +18,7 @@ import (
 // BenchmarkScan is what a 0.9 MB scan costs inside a child, beside the digest of
 // the same bytes.
 func BenchmarkScan(b *testing.B) {
-	api.DisableConfigDir()
+	model.ConfigPath = "disable"
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as in a child
 	path := filepath.Join(testneed.Shared(b, "scans"), "c200_01p_01.pdf")
 	data, err := os.ReadFile(path)

@@ -9,7 +9,7 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 
-	"github.com/pdfcpu/pdfcpu/pkg/api"
+	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
 )
 
 // childStack bounds one goroutine's stack: deep recursion over a document that
@@ -32,7 +32,9 @@ func ChildMain(in io.Reader, out io.Writer) int {
 	// Most documents leave a few megabytes of garbage; collecting after each of
 	// them costs more than it frees.
 	debug.SetGCPercent(400)
-	api.DisableConfigDir()
+	// What pdfcpu's api.DisableConfigDir does; its package is none for a program
+	// that starts often.
+	model.ConfigPath = "disable"
 
 	requests := make(chan request)
 	var working atomic.Bool

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pdfcpu/pdfcpu/pkg/api"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
 
 	"sohoa/internal/testneed"
@@ -88,7 +87,7 @@ func FuzzAnswer(f *testing.F) {
 
 // FuzzLazyReader reads any bytes as a PDF and walks its pages.
 func FuzzLazyReader(f *testing.F) {
-	api.DisableConfigDir()
+	model.ConfigPath = "disable"
 	seed(f, "accept/*.pdf")
 	seed(f, "reject/*/*.pdf")
 	lim := Limits{Decoded: 1 << 20}.withDefaults()
