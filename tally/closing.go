@@ -241,6 +241,14 @@ func (x snapshotSource) Sums(_ context.Context, units []dossier.UnitCode, series
 	return out, nil
 }
 
+func (x snapshotSource) Totals(ctx context.Context, units []dossier.UnitCode, series []Series, p dossier.Period) ([]Cell, error) {
+	cells, err := x.Sums(ctx, units, series, p)
+	for i := range cells {
+		cells[i].Unit = ""
+	}
+	return Sum(cells), err
+}
+
 func (x snapshotSource) Months(context.Context, []dossier.UnitCode, []Series, dossier.Period) ([]Cell, error) {
 	return nil, fmt.Errorf("%w: a closed period has no months", ErrQuery)
 }

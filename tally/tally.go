@@ -76,6 +76,9 @@ type Source interface {
 	// period, for the given units, or for all where units is nil. What sums to
 	// zero may be left out. The order is free.
 	Sums(ctx context.Context, units []dossier.UnitCode, series []Series, period dossier.Period) ([]Cell, error)
-	// Months returns one cell a unit, series and month (Day is the month's first).
+	// Totals returns one cell a series, for all the units together: no Unit, Day zero.
+	Totals(ctx context.Context, units []dossier.UnitCode, series []Series, period dossier.Period) ([]Cell, error)
+	// Months returns one cell a series and month (Day is the month's first), for all
+	// the units together.
 	Months(ctx context.Context, units []dossier.UnitCode, series []Series, period dossier.Period) ([]Cell, error)
 }

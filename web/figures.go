@@ -247,7 +247,7 @@ func (s *server) list(ctx context.Context, in listInput) (list, error) {
 	if who := actorOf(ctx); who.reach == ReachOwn {
 		units = slices.DeleteFunc(units, func(u dossier.UnitCode) bool { return !who.allows(u) })
 	}
-	cells, err := s.Source.Sums(ctx, units, []tally.Series{l.indicator.Series()}, q.Period)
+	cells, err := s.Source.Totals(ctx, units, []tally.Series{l.indicator.Series()}, q.Period)
 	if err != nil {
 		return l, err
 	}

@@ -207,33 +207,45 @@ func setting(name string, fallback int) int {
 	return fallback
 }
 
-// BenchmarkPages says how long the server takes for what people open most, with
-// SOHOA_BENCH_DOSSIERS dossiers (20,000 by default; the figures count sums, so
-// that more make little difference) of 350 units in five years, and a third as
-// many documents.
+// BenchmarkPages says how long the server takes for every page that depends on how
+// much there is, with SOHOA_BENCH_DOSSIERS dossiers (20,000 by default).
 func BenchmarkPages(b *testing.B) {
-	n := setting("SOHOA_BENCH_DOSSIERS", 20000)
-	h := benchHouse(b, n)
-	for name, path := range map[string]string{
-		"dashboard":     "/?period=2024",
-		"dashboard/sub": "/?period=2024-08&unit=H51.30",
-		"list":          "/list?period=2024&indicator=4.2&side=counted",
-		"list/sub":      "/list?period=2024&indicator=4.1&side=missing&unit=H51.30",
-		"list/rare":     "/list?period=2024&indicator=4.2/no-result&side=all&own=true",
-		"worklist":      "/worklist?period=2024",
-		"worklist/sub":  "/worklist?period=2024-08&unit=H51.30",
-		"dossier":       "/dossiers/" + h.dossier,
-		"inbox":         "/inbox",
-		"closings":      "/closings",
-		"report":        "/api/v1/report?period=2024",
-		"xlsx":          "/report.xlsx?period=2024",
+	h := benchHouse(b, setting("SOHOA_BENCH_DOSSIERS", 20000))
+	for _, p := range []struct {
+		name string
+		role dossier.Role
+		path string
+	}{
+		{"dashboard", dossier.Manager, "/?period=2024"},
+		{"dashboard/8-months", dossier.Manager, "/?from=2024-01-01&to=2024-08-30"},
+		{"dashboard/sub", dossier.Manager, "/?period=2024-08&unit=H51.30"},
+		{"dashboard/clerk", dossier.Clerk, "/?period=2024"},
+		{"list", dossier.Manager, "/list?period=2024&indicator=4.2&side=counted"},
+		{"list/sub", dossier.Manager, "/list?period=2024&indicator=4.1&side=missing&unit=H51.30"},
+		{"list/reason", dossier.Manager, "/list?period=2024&indicator=4.2/no-result&side=all"},
+		{"list/rare", dossier.Manager, "/list?period=2024&indicator=4.3&side=counted"},
+		{"worklist", dossier.Manager, "/worklist?period=2024"},
+		{"worklist/sub", dossier.Manager, "/worklist?period=2024-08&unit=H51.30"},
+		{"worklist/clerk", dossier.Clerk, "/worklist?period=2024"},
+		{"station", dossier.Clerk, "/station"},
+		{"dossier", dossier.Manager, "/dossiers/" + h.dossier},
+		{"document", dossier.Officer, "/documents/" + h.document},
+		{"inbox", dossier.Manager, "/inbox"},
+		{"closings", dossier.Officer, "/closings"},
+		{"audit", dossier.Officer, "/audit"},
+		{"people", dossier.Admin, "/people"},
+		{"tokens", dossier.Admin, "/tokens"},
+		{"operations", dossier.Admin, "/operations"},
+		{"report", dossier.Manager, "/api/v1/report?period=2024"},
+		{"xlsx", dossier.Manager, "/report.xlsx?period=2024"},
 	} {
+		name, path := p.name, p.path
 		b.Run(name, func(b *testing.B) {
 			req, err := http.NewRequest("GET", h.url+path, nil)
 			if err != nil {
 				b.Fatal(err)
 			}
-			req.Header.Set("Authorization", "Bearer "+h.token)
+			req.Header.Set("Authorization", "Bearer "+h.tokens[p.role])
 			size := 0
 			for b.Loop() {
 				resp, err := http.DefaultClient.Do(req)

@@ -156,7 +156,7 @@ func yearOf(y int) dossier.Period {
 var receivedSeries = []tally.Series{"received.direct", "received.online", "received.postal"}
 
 func (s *server) receivedIn(ctx context.Context, units []dossier.UnitCode, p dossier.Period) (n int64, err error) {
-	cells, err := s.Source.Sums(ctx, units, receivedSeries, p)
+	cells, err := s.Source.Totals(ctx, units, receivedSeries, p)
 	for _, c := range cells {
 		n += c.Denominator
 	}
@@ -235,13 +235,12 @@ func (s *server) cards(ctx context.Context, t tally.Table, units []dossier.UnitC
 		for _, i := range t.Indicators {
 			series = append(series, i.Series())
 		}
-		cells, err := s.Source.Sums(ctx, units, series, p)
+		cells, err := s.Source.Totals(ctx, units, series, p)
 		if err != nil {
 			return nil, err
 		}
 		for _, c := range cells {
-			r := before[c.Series]
-			before[c.Series] = tally.Rate{Numerator: r.Numerator + c.Numerator, Denominator: r.Denominator + c.Denominator}
+			before[c.Series] = tally.Rate{Numerator: c.Numerator, Denominator: c.Denominator}
 		}
 	}
 	first, more := make([]card, len(shown)), []card{}

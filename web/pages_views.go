@@ -121,13 +121,13 @@ func (s *server) reasons(ctx context.Context, i tally.Indicator, units []dossier
 	for _, r := range reasons {
 		series = append(series, r.Series())
 	}
-	cells, err := s.Source.Sums(ctx, units, series, p)
+	cells, err := s.Source.Totals(ctx, units, series, p)
 	if err != nil {
 		return nil, err
 	}
 	counts := map[tally.Series]int64{}
 	for _, c := range cells {
-		counts[c.Series] += c.Denominator
+		counts[c.Series] = c.Denominator
 	}
 	var out []lack
 	for n, r := range reasons {

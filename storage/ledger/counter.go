@@ -368,12 +368,17 @@ func (l *Ledger) Units(ctx context.Context) ([]dossier.Unit, error) {
 
 // Sums implements [tally.Source].
 func (l *Ledger) Sums(ctx context.Context, units []dossier.UnitCode, series []tally.Series, period dossier.Period) ([]tally.Cell, error) {
-	return l.sums(ctx, units, series, tile(period, true), false)
+	return l.sums(ctx, units, series, tile(period, true), "unit", "0", " GROUP BY unit")
+}
+
+// Totals implements [tally.Source].
+func (l *Ledger) Totals(ctx context.Context, units []dossier.UnitCode, series []tally.Series, period dossier.Period) ([]tally.Cell, error) {
+	return l.sums(ctx, units, series, tile(period, true), "''", "0", "")
 }
 
 // Months implements [tally.Source].
 func (l *Ledger) Months(ctx context.Context, units []dossier.UnitCode, series []tally.Series, period dossier.Period) ([]tally.Cell, error) {
-	return l.sums(ctx, units, series, tile(period, false), true)
+	return l.sums(ctx, units, series, tile(period, false), "''", "CASE WHEN period > 999999 THEN period / 100 ELSE period END", " GROUP BY 3")
 }
 
 // columns returns the slots of those of the series that have ever counted.
@@ -395,7 +400,9 @@ func (l *Ledger) columns(ctx context.Context, series []tally.Series) ([]tally.Se
 	}
 }
 
-func (l *Ledger) sums(ctx context.Context, units []dossier.UnitCode, series []tally.Series, spans []span, byMonth bool) ([]tally.Cell, error) {
+// sums adds up the runs of rows, a cell a series, unit and month of each group;
+// a month is 0 where the group is of no month.
+func (l *Ledger) sums(ctx context.Context, units []dossier.UnitCode, series []tally.Series, spans []span, unit, month, group string) ([]tally.Cell, error) {
 	names, cols, err := l.columns(ctx, series)
 	if err != nil || len(cols) == 0 || len(spans) == 0 {
 		return nil, err
@@ -422,19 +429,11 @@ func (l *Ledger) sums(ctx context.Context, units []dossier.UnitCode, series []ta
 		if i > 0 {
 			text.WriteString(" UNION ALL ")
 		}
-		fmt.Fprintf(&text, "SELECT unit, %d", s.sign)
-		if byMonth {
-			text.WriteString(", CASE WHEN period > 999999 THEN period / 100 ELSE period END")
-		} else {
-			text.WriteString(", 0")
-		}
+		fmt.Fprintf(&text, "SELECT %s, %d, %s", unit, s.sign, month)
 		for _, c := range cols {
 			fmt.Fprintf(&text, ", COALESCE(SUM(n%d), 0), COALESCE(SUM(d%d), 0)", c, c)
 		}
-		fmt.Fprintf(&text, " FROM counter WHERE %s AND period BETWEEN $%d AND $%d GROUP BY unit", unitsIn, len(args)+1, len(args)+2)
-		if byMonth {
-			text.WriteString(", CASE WHEN period > 999999 THEN period / 100 ELSE period END")
-		}
+		fmt.Fprintf(&text, " FROM counter WHERE %s AND period BETWEEN $%d AND $%d%s", unitsIn, len(args)+1, len(args)+2, group)
 		args = append(args, s.from, s.to)
 	}
 	args = append(args, unitArgs...)
@@ -475,7 +474,7 @@ func (l *Ledger) sums(ctx context.Context, units []dossier.UnitCode, series []ta
 		for i, s := range names {
 			if n, d := sums[k][2*i], sums[k][2*i+1]; n != 0 || d != 0 {
 				c := tally.Cell{Unit: k.unit, Series: s, Numerator: n, Denominator: d}
-				if byMonth {
+				if k.month != 0 {
 					c.Day = dossier.Date(k.month*100 + 1)
 				}
 				out = append(out, c)

@@ -108,15 +108,17 @@ func agree(t testing.TB, l *Ledger, w *tallytest.World, r *rand.Rand) {
 				t.Errorf("%v: %v is missing: %d/%d", p, k, s.Numerator, s.Denominator)
 			}
 		}
-		// By month it is the same in all.
-		sum := map[[2]string][2]int64{}
-		for _, c := range got[[]tally.Cell](t)(l.Months(ctx, units, tally.AllSeries(), p)) {
-			k := [2]string{string(c.Unit), string(c.Series)}
-			sum[k] = [2]int64{sum[k][0] + c.Numerator, sum[k][1] + c.Denominator}
+		// In all, and by month, it is the same.
+		for i := range have {
+			have[i].Unit = ""
 		}
-		for _, c := range have {
-			if k := [2]string{string(c.Unit), string(c.Series)}; sum[k] != [2]int64{c.Numerator, c.Denominator} {
-				t.Errorf("%v: %v by month is %v, in all %d/%d", p, k, sum[k], c.Numerator, c.Denominator)
+		months := got[[]tally.Cell](t)(l.Months(ctx, units, tally.AllSeries(), p))
+		for i := range months {
+			months[i].Day = 0
+		}
+		for name, cells := range map[string][]tally.Cell{"in all": got[[]tally.Cell](t)(l.Totals(ctx, units, tally.AllSeries(), p)), "by month": months} {
+			if diff := tally.Diff(have, cells); len(diff) != 0 {
+				t.Errorf("%v: %s there is more, or less: %v", p, name, diff)
 			}
 		}
 

@@ -83,6 +83,7 @@ func TestPlans(t *testing.T) {
 				note()
 			}
 			got[[]tally.Cell](t)(l.Sums(t.Context(), nil, tally.AllSeries(), p))
+			got[[]tally.Cell](t)(l.Totals(t.Context(), nil, tally.AllSeries(), p))
 			got[[]tally.Cell](t)(l.Months(t.Context(), nil, tally.AllSeries(), p))
 			note()
 		}

@@ -20,15 +20,20 @@ func (s *Source) Units(context.Context) ([]dossier.Unit, error) { return s.Regis
 
 // Sums adds up the cells of the period.
 func (s *Source) Sums(_ context.Context, units []dossier.UnitCode, series []tally.Series, period dossier.Period) ([]tally.Cell, error) {
-	return s.collect(units, series, period, func(dossier.Date) dossier.Date { return 0 }), nil
+	return s.collect(units, series, period, func(c *tally.Cell) { c.Day = 0 }), nil
 }
 
-// Months adds up the cells of each month of the period.
+// Totals adds up the cells of all the units.
+func (s *Source) Totals(_ context.Context, units []dossier.UnitCode, series []tally.Series, period dossier.Period) ([]tally.Cell, error) {
+	return s.collect(units, series, period, func(c *tally.Cell) { c.Unit, c.Day = "", 0 }), nil
+}
+
+// Months adds up the cells of all the units for each month of the period.
 func (s *Source) Months(_ context.Context, units []dossier.UnitCode, series []tally.Series, period dossier.Period) ([]tally.Cell, error) {
-	return s.collect(units, series, period, func(d dossier.Date) dossier.Date { return d/100*100 + 1 }), nil
+	return s.collect(units, series, period, func(c *tally.Cell) { c.Unit, c.Day = "", c.Day/100*100+1 }), nil
 }
 
-func (s *Source) collect(units []dossier.UnitCode, series []tally.Series, period dossier.Period, day func(dossier.Date) dossier.Date) []tally.Cell {
+func (s *Source) collect(units []dossier.UnitCode, series []tally.Series, period dossier.Period, join func(*tally.Cell)) []tally.Cell {
 	wanted := map[tally.Series]bool{}
 	for _, x := range series {
 		wanted[x] = true
@@ -40,7 +45,7 @@ func (s *Source) collect(units []dossier.UnitCode, series []tally.Series, period
 	var out []tally.Cell
 	for _, c := range s.Cells {
 		if wanted[c.Series] && period.Contains(c.Day) && (units == nil || asked[c.Unit]) {
-			c.Day = day(c.Day)
+			join(&c)
 			out = append(out, c)
 		}
 	}
