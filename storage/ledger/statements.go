@@ -64,7 +64,7 @@ func (c *cachingConn) take(ctx context.Context, query string) (sqliteStmt, error
 	if strings.Contains(query, ";") || len(query) > 1<<16 {
 		return nil, nil
 	}
-	st, err := c.sqliteConn.PrepareContext(ctx, unnamed(query))
+	st, err := c.sqliteConn.PrepareContext(ctx, steady(unnamed(query)))
 	if err != nil {
 		return nil, err
 	}
@@ -197,4 +197,12 @@ func unnamed(query string) string {
 		}
 	}
 	return numbered.ReplaceAllLiteralString(query, "?")
+}
+
+var limit = regexp.MustCompile(`(?i)\bLIMIT\s+((?:\?|\$)[0-9]*)`)
+
+// steady hides a bound LIMIT in an expression. SQLite plans by its value where it
+// stands alone, and therefore prepares the statement anew whenever one is bound.
+func steady(query string) string {
+	return limit.ReplaceAllString(query, "LIMIT (0 + $1)")
 }
