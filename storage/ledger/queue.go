@@ -184,7 +184,7 @@ func (l *Ledger) Work(ctx context.Context, o WorkOptions, handle func(ctx contex
 			}
 			return nil
 		case <-look.C:
-			say("looking for dead workers", l.reclaim(ctx, v))
+			say("looking for dead workers", l.reclaim(ctx, v, o.Backoff))
 		case <-sweep.C:
 			say("looking for abandoned intakes", l.sweep(ctx))
 		}
@@ -200,7 +200,7 @@ func (l *Ledger) startWork(ctx context.Context, o WorkOptions, work func(context
 	if v, err = l.keepVigil(ctx); err != nil {
 		return nil, nil, err
 	}
-	if err = l.reclaim(ctx, v); err == nil {
+	if err = l.reclaim(ctx, v, o.Backoff); err == nil {
 		stop, err = l.queue.start(context.WithoutCancel(ctx), v.id(), o, work)
 	}
 	if err != nil {

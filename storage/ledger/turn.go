@@ -53,11 +53,16 @@ func (t *tx) turn(ctx context.Context, job int64, priority int, unit dossier.Uni
 }
 
 // promote gives retries in the bulk queue, which River schedules by the real
-// time and so behind everything, the place of the job that is next.
+// time and so behind everything, the place of the job that is next; those whose
+// pause is over.
 func (t *tx) promote(ctx context.Context) error {
+	now := `datetime('now', 'subsec')`
+	if t.pgx != nil {
+		now = `now()`
+	}
 	_, err := t.Exec(ctx, `UPDATE river_job SET scheduled_at = (SELECT MIN(f.scheduled_at) FROM river_job AS f
 			WHERE f.state = 'available' AND f.queue = $1 AND f.priority = river_job.priority)
-		WHERE state = 'available' AND queue = $1 AND attempt > 0`, bulkQueue)
+		WHERE state = 'available' AND queue = $1 AND attempt > 0 AND scheduled_at <= `+now, bulkQueue)
 	if err != nil {
 		return fmt.Errorf("place retries: %w", err)
 	}

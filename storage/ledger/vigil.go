@@ -58,25 +58,32 @@ func (l *Ledger) file(ctx context.Context) (string, error) {
 
 // reclaim puts the jobs of dead workers back into the queue. A job that ran
 // twice all the same does no harm: handling is idempotent.
-func (l *Ledger) reclaim(ctx context.Context, v vigil) error {
-	worker, back := `json_extract(attempted_by, '$[#-1]')`, `datetime('now', 'subsec')`
+//
+// That a process died says little of the documents that it had in hand, so the
+// first time they are tried again at once: somebody waits. Where worker after
+// worker dies over a document the pauses grow as after faults: a process that is
+// killed again and again does not use up the document's tries within seconds, and
+// a document that kills it leaves the others room.
+func (l *Ledger) reclaim(ctx context.Context, v vigil, backoff func(attempt int) time.Duration) error {
+	worker, at := `json_extract(attempted_by, '$[#-1]')`, `datetime('now', 'subsec', $1 || ' seconds')`
 	if l.pool != nil {
-		worker, back = `attempted_by[array_length(attempted_by, 1)]`, `now()`
+		worker, at = `attempted_by[array_length(attempted_by, 1)]`, `now() + CAST($1 AS DOUBLE PRECISION) * interval '1 second'`
 	}
-	var ids []string
-	err := query(ctx, l.read, `SELECT DISTINCT `+worker+` FROM river_job WHERE state = 'running' AND kind = '`+intakeJob{}.Kind()+`'`, nil,
+	attempts := map[string][]int{} // of the jobs that each worker has in hand
+	err := query(ctx, l.read, `SELECT DISTINCT `+worker+`, attempt FROM river_job WHERE state = 'running' AND kind = '`+intakeJob{}.Kind()+`'`, nil,
 		func(r *sql.Rows) error {
 			var id sql.NullString
-			err := r.Scan(&id)
+			var attempt int
+			err := r.Scan(&id, &attempt)
 			if id.Valid && id.String != v.id() {
-				ids = append(ids, id.String)
+				attempts[id.String] = append(attempts[id.String], attempt)
 			}
 			return err
 		})
 	if err != nil {
 		return fmt.Errorf("look for dead workers: %w", err)
 	}
-	for _, id := range ids {
+	for id, attempts := range attempts {
 		dead, err := v.dead(ctx, id)
 		if err != nil {
 			return fmt.Errorf("look for dead workers: %w", err)
@@ -84,17 +91,28 @@ func (l *Ledger) reclaim(ctx context.Context, v vigil) error {
 		if !dead {
 			continue
 		}
-		var n int64
-		err = l.update(ctx, func(ctx context.Context, t *tx) (err error) {
-			n, err = t.Exec(ctx, `UPDATE river_job SET state = 'available', scheduled_at = `+back+`
-				WHERE state = 'running' AND `+worker+` = $1`, id)
+		var jobs int64
+		err = l.update(ctx, func(ctx context.Context, t *tx) error {
+			jobs = 0
+			for _, attempt := range attempts {
+				pause := time.Duration(0)
+				if attempt > 1 {
+					pause = backoff(attempt - 1)
+				}
+				n, err := t.Exec(ctx, `UPDATE river_job SET state = 'available', scheduled_at = `+at+`
+					WHERE state = 'running' AND `+worker+` = $2 AND attempt = $3`, pause.Seconds(), id, attempt)
+				if err != nil {
+					return err
+				}
+				jobs += n
+			}
 			t.queued = append(t.queued, counterQueue, bulkQueue)
-			return err
+			return nil
 		})
 		if err != nil {
 			return fmt.Errorf("put the jobs of a dead worker back: %w", err)
 		}
-		l.log.Warn().Str("worker", id).Int64("jobs", n).Msg("a worker died; its jobs are back in the queue")
+		l.log.Warn().Str("worker", id).Int64("jobs", jobs).Msg("a worker died; its jobs are back in the queue")
 	}
 	return nil
 }
