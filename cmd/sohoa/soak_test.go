@@ -263,7 +263,7 @@ func (l *load) send(client *http.Client, i, try int) bool {
 		return false
 	}
 	l.strange(fmt.Sprintf("%d: %s", resp.StatusCode, answer))
-	return false
+	return true // given up: the test has failed
 }
 
 func (l *load) strange(s string) {
@@ -297,7 +297,8 @@ func (l *load) settle() {
 			good++
 		}
 		got := ""
-		for range 6000 {
+		// A document under which process after process was killed is tried after growing pauses.
+		for late := time.Now().Add(15 * time.Minute); time.Now().Before(late); {
 			st, err := led.Standing(t.Context(), id)
 			if err != nil {
 				t.Fatalf("acknowledged and lost: document %s: %v", id, err)
@@ -360,18 +361,23 @@ func (s *site) openLedger() *ledger.Ledger {
 	return l
 }
 
-// machines is PostgreSQL and S3 at the
-// endpoint.
-func machines(t *testing.T, endpoint, access, secret string) []string {
+// postgresDSN is the address of a new, migrated ledger.
+func postgresDSN(t *testing.T) string {
 	t.Helper()
-	dsn := servers.Postgres(t, false).Database(t, func(dsn string) error {
+	return servers.Postgres(t, false).Database(t, func(dsn string) error {
 		l, err := ledger.Open(context.Background(), dsn, ledger.Options{Log: zerolog.Nop()})
 		if err != nil {
 			return err
 		}
 		return errors.Join(l.Migrate(context.Background()), l.Close())
 	})
-	return []string{"SOHOA_DATABASE=" + dsn, "SOHOA_STORE=" + fmt.Sprintf("s3://soak-%d?endpoint=%s&region=us-east-1", rand.Uint32(), endpoint),
+}
+
+// machines is PostgreSQL and S3 at the
+// endpoint.
+func machines(t *testing.T, endpoint, access, secret string) []string {
+	t.Helper()
+	return []string{"SOHOA_DATABASE=" + postgresDSN(t), "SOHOA_STORE=" + fmt.Sprintf("s3://soak-%d?endpoint=%s&region=us-east-1", rand.Uint32(), endpoint),
 		"AWS_ACCESS_KEY_ID=" + access, "AWS_SECRET_ACCESS_KEY=" + secret}
 }
 
@@ -407,6 +413,9 @@ func TestKillLoop(t *testing.T) {
 			l.settle()
 			if l.broken.Load() == 0 {
 				t.Error("no uploader noticed that the server was killed")
+			}
+			if l.next.Load() >= mostErrands {
+				t.Error("there was no load any more at the end: more errands are needed")
 			}
 		})
 	}
