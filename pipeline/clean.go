@@ -33,7 +33,7 @@ type CleanOptions struct {
 	Rejected   time.Duration // age of a rejected scan whose files may go; 0: 30 days
 	Unfinished time.Duration // age of what no intake names; 0: 7 days
 	DryRun     bool          // only say it
-	Quick      bool          // only rejected scans, which the ledger lists; the archive is not walked
+	Quick      bool          // only expired uploads, and rejected scans, which the ledger lists; the archive is not walked
 	Report     func(Cleaned) // may be nil
 }
 
@@ -52,10 +52,11 @@ const (
 	LeftRejected   Leftover = "rejected"   // a scan that was rejected long ago, and its verdict
 	LeftUnfinished Leftover = "unfinished" // of an intake that was never entered: its sender got no answer
 	LeftDeleted    Leftover = "deleted"    // of a document that was deleted by order, where the deletion was broken off
+	LeftUpload     Leftover = "upload"     // of an upload by pieces that nobody finished in its time, or that became a document
 )
 
-// Clean takes away what is nobody's: rejected scans after their days, what a door
-// that died has left, bytes of documents deleted by order. It never touches what
+// Clean takes away what is nobody's: uploads that expired, rejected scans after
+// their days, what a door that died has left, bytes of documents deleted by order. It never touches what
 // a record names, a document that the ledger knows, or an object that is not of
 // our making; what is locked stays. Where the archive has verdicts that the ledger
 // does not know, unfinished intakes stay, too, and the answer is
@@ -72,7 +73,7 @@ func (p *Pipeline) Clean(ctx context.Context, inv Inventory, o CleanOptions) err
 		o.Report = func(Cleaned) {}
 	}
 	j := &janitor{p: p, inv: inv, o: o, now: p.Now()}
-	if err := j.rejected(ctx); err != nil || o.Quick {
+	if err := errors.Join(j.uploads(ctx), j.rejected(ctx)); err != nil || o.Quick {
 		return err
 	}
 	return j.walk(ctx)
@@ -85,6 +86,28 @@ type janitor struct {
 	now     time.Time
 	orphans []folder
 	strange int // verdicts that the ledger does not know
+}
+
+// uploads sweeps what expired uploads have left. A piece may still be on its way
+// when its upload expires: it is given an hour.
+func (j *janitor) uploads(ctx context.Context) error {
+	for info, err := range j.p.Store.List(ctx, uploadsRoot) {
+		if err != nil {
+			return fmt.Errorf("list the uploads: %w", err)
+		}
+		id, _, _ := strings.Cut(strings.TrimPrefix(string(info.Key), string(uploadsRoot)), "/")
+		at := begun(id)
+		switch {
+		case at.IsZero():
+			continue // not of our making
+		case at.Add(UploadLife + time.Hour).After(j.now):
+			return nil // ids are in order of time: none of the rest is older
+		}
+		if _, err := j.remove(ctx, Cleaned{Why: LeftUpload, Key: info.Key, Size: info.Size}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // rejected sweeps the rejected scans whose days are over. Their verdict goes last
@@ -143,19 +166,28 @@ func (j *janitor) take(ctx context.Context, why Leftover, f folder, may func(nam
 		if !may(name) {
 			continue
 		}
-		if !j.o.DryRun {
-			err := storage.Erase(ctx, j.p.Store, info.Key)
-			if errors.Is(err, storage.ErrLocked) {
-				gone = false
-				continue
-			}
-			if err != nil {
-				return false, fmt.Errorf("clean: %w", err)
-			}
+		went, err := j.remove(ctx, Cleaned{Why: why, Document: f.id(), Key: info.Key, Size: info.Size})
+		if err != nil {
+			return false, err
 		}
-		j.o.Report(Cleaned{Why: why, Document: f.id(), Key: info.Key, Size: info.Size})
+		gone = gone && went
 	}
 	return gone, nil
+}
+
+// remove takes an object away, unless it is locked, and says so.
+func (j *janitor) remove(ctx context.Context, c Cleaned) (gone bool, err error) {
+	if !j.o.DryRun {
+		err := storage.Erase(ctx, j.p.Store, c.Key)
+		if errors.Is(err, storage.ErrLocked) {
+			return false, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("clean: %w", err)
+		}
+	}
+	j.o.Report(c)
+	return true, nil
 }
 
 const foldersToClean = 256

@@ -97,14 +97,18 @@ func TestJanitor(t *testing.T) {
 			}
 			half := idOf(long) // with a copy: a crash during a try of a program that entered nothing
 			gone = append(gone, put(folder+half+"/archive.pdf"), put(folder+half+"/original.pdf"))
+			expired := idOf(long)
+			gone = append(gone, put("uploads/"+expired+"/part-0000000000000000000"), put("uploads/"+expired+"/upload.json"))
 			foreign, ours := idOf(long), idOf(long)
 			for _, key := range []string{
 				folder + idOf(soon) + "/original.pdf",                               // young by its id
 				folder + "scan/original.pdf",                                        // no id
 				folder + uuid.NewString() + "/original.pdf",                         // an id that says no time
 				folder + foreign + "/original.pdf", folder + foreign + "/notes.txt", // somebody else's things
-				folder + ours + "/sub/original.pdf",        // too deep
-				"dossiers/" + idOf(long) + "/original.pdf", // too high
+				folder + ours + "/sub/original.pdf",          // too deep
+				"dossiers/" + idOf(long) + "/original.pdf",   // too high
+				"uploads/" + idOf(soon) + "/upload.json",     // may be gone on with
+				"uploads/notes.txt", "uploads/0/upload.json", // no upload of ours
 				"original.pdf", "register/" + idOf(long) + "/original.pdf", "closings/2024-08/" + idOf(long) + ".json",
 				string(pipeline.Folder(deleted.Intake)) + "/notes.txt",
 			} {
@@ -143,7 +147,7 @@ func TestJanitor(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if took, err := clean(empty, true); !errors.Is(err, pipeline.ErrLedgerIncomplete) || slices.Contains(took, pending.Intake.Original.Key) || len(took) != 3 {
+			if took, err := clean(empty, true); !errors.Is(err, pipeline.ErrLedgerIncomplete) || slices.Contains(took, pending.Intake.Original.Key) || len(took) != 5 {
 				t.Errorf("with an empty ledger: %v, %v", took, err)
 			}
 

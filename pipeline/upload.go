@@ -65,7 +65,13 @@ func begun(id string) time.Time {
 	return time.Unix(u.Time().UnixTime())
 }
 
-func uploadFolder(id string) storage.Key { return storage.Key("uploads/" + id) }
+const uploadsRoot storage.Key = "uploads/"
+
+func uploadFolder(id string) storage.Key { return uploadsRoot + storage.Key(id) }
+
+// OfUpload reports whether the object is of an upload, which is not yet a
+// document and is swept in its time.
+func OfUpload(key storage.Key) bool { return strings.HasPrefix(string(key), string(uploadsRoot)) }
 
 const (
 	uploadName   = "upload.json"
@@ -256,7 +262,7 @@ func (p *Pipeline) finishUpload(ctx context.Context, u Upload, piece *storage.Te
 	}
 	u.Document, u.Offset, u.Again = st.Intake.ID, u.Length, st.Again
 	for _, key := range u.parts {
-		if err := p.Store.Delete(ctx, key); err != nil {
+		if err := storage.Erase(ctx, p.Store, key); err != nil {
 			p.Log.Warn().Err(err).Str("document", u.Document).Msg("a part of a finished upload was left behind") // until it is swept
 			break
 		}
@@ -268,37 +274,18 @@ func (p *Pipeline) finishUpload(ctx context.Context, u Upload, piece *storage.Te
 func (p *Pipeline) DropUpload(ctx context.Context, id string) error {
 	folder := uploadFolder(id)
 	// First what makes it one: a crash after that leaves parts to be swept.
-	if err := p.Store.Delete(ctx, inFolder(folder, uploadName)); err != nil {
+	if err := storage.Erase(ctx, p.Store, inFolder(folder, uploadName)); err != nil {
 		return fmt.Errorf("drop the upload: %w", err)
 	}
 	for info, err := range p.Store.List(ctx, folder+"/") {
 		if err == nil {
-			err = p.Store.Delete(ctx, info.Key)
+			err = storage.Erase(ctx, p.Store, info.Key)
 		}
 		if err != nil {
 			return fmt.Errorf("drop the upload: %w", err)
 		}
 	}
 	return nil
-}
-
-// SweepUploads removes what expired uploads have left and says how many objects.
-// A piece may still be on its way when its upload expires: it is given an hour.
-func (p *Pipeline) SweepUploads(ctx context.Context) (n int, err error) {
-	for info, err := range p.Store.List(ctx, "uploads/") {
-		if err != nil {
-			return n, fmt.Errorf("sweep uploads: %w", err)
-		}
-		id, _, _ := strings.Cut(strings.TrimPrefix(string(info.Key), "uploads/"), "/")
-		if begun(id).Add(UploadLife + time.Hour).After(p.Now()) {
-			return n, nil // ids are in order of time: none of the rest is older
-		}
-		if err := p.Store.Delete(ctx, info.Key); err != nil {
-			return n, fmt.Errorf("sweep uploads: %w", err)
-		}
-		n++
-	}
-	return n, nil
 }
 
 // untilBreak ends where the line breaks, and remembers that it did.

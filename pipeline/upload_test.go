@@ -98,7 +98,11 @@ func TestUploadBrokenAtEveryWrite(t *testing.T) {
 			over = true
 			// What is left is swept when its time is over, and nothing else.
 			r.pipe.Now = func() time.Time { return time.Now().Add(pipeline.UploadLife + 2*time.Hour) }
-			if _, err := r.pipe.SweepUploads(ctx); err != nil {
+			if err := r.pipe.Clean(ctx, r.ledger, pipeline.CleanOptions{Quick: true, Report: func(c pipeline.Cleaned) {
+				if c.Why != pipeline.LeftUpload {
+					t.Errorf("write %d (applied: %v): the janitor took %+v", at, apply, c)
+				}
+			}}); err != nil {
 				t.Fatal(err)
 			}
 			for info, err := range r.store.List(ctx, "") {
@@ -150,8 +154,10 @@ func TestUploadTwoSenders(t *testing.T) {
 	if u, err = r.pipe.AppendUpload(ctx, u, bytes.NewReader(content[60:]), pipeline.Checksum{}); err != nil || u.Document == "" {
 		t.Fatalf("%+v %v", u, err)
 	}
-	if n, err := r.pipe.SweepUploads(ctx); n != 0 || err != nil {
-		t.Errorf("%d swept before their time, %v", n, err)
+	if err := r.pipe.Clean(ctx, r.ledger, pipeline.CleanOptions{Report: func(c pipeline.Cleaned) {
+		t.Errorf("the janitor took %+v before its time", c)
+	}}); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -46,9 +46,10 @@ func newCleanCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "clean",
 		Short: "Take away what is nobody's: rejected scans after their days, unfinished intakes and uploads",
-		Long: `clean takes away the files of scans that were rejected long ago, originals that no
-intake names because a door died, bytes of documents deleted by order where that
-was broken off, stale uploads in parts, and spool files. It never touches what a
+		Long: `clean takes away the files of scans that were rejected long ago, uploads by pieces
+that expired, originals that no intake names because a door died, bytes of
+documents deleted by order where that was broken off, stale uploads in parts, and
+spool files. It never touches what a
 record names or the ledger knows; what is locked stays. serve and work do it by
 themselves. It prints a line for each object: why, document, key, bytes.
 
@@ -99,8 +100,8 @@ func (h *house) clean(ctx context.Context, o pipeline.CleanOptions) error {
 	return errors.Join(err, serr)
 }
 
-// cleanByPlan sends the janitor round until ctx ends: every hour for rejected
-// scans, which the ledger lists, and every so often over the whole archive. Of
+// cleanByPlan sends the janitor round until ctx ends: every hour for expired
+// uploads and rejected scans, which are quickly found, and every so often over the whole archive. Of
 // many processes one does it.
 func (a *app) cleanByPlan(ctx context.Context, h *house, plan cleanPlan) {
 	if plan.every <= 0 {

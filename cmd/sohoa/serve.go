@@ -88,7 +88,6 @@ func (a *app) serve(ctx context.Context, o serveOptions) error {
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return h.work(gctx, o.workers, false) })
-	g.Go(func() error { return h.sweepUploads(gctx) })
 	g.Go(func() error { a.verifyByPlan(gctx, h, o.plan); return nil })
 	g.Go(func() error { a.cleanByPlan(gctx, h, o.clean); return nil })
 	g.Go(func() error {
@@ -111,25 +110,6 @@ func (a *app) serve(ctx context.Context, o serveOptions) error {
 	})
 	fmt.Fprintf(a.stdout, "sohoa serves at %s://%s\n", scheme, ln.Addr())
 	return g.Wait()
-}
-
-// sweepUploads removes, every hour, the uploads that nobody has finished. That
-// several hosts do it harms nobody.
-func (h *house) sweepUploads(ctx context.Context) error {
-	tick := time.NewTicker(time.Hour)
-	defer tick.Stop()
-	for {
-		if n, err := h.pipeline.SweepUploads(ctx); err != nil && ctx.Err() == nil {
-			h.log.Warn().Err(err).Msg("expired uploads could not be swept; tried again in an hour")
-		} else if n > 0 {
-			h.log.Info().Int("objects", n).Msg("expired uploads swept")
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
 }
 
 func newWorkCommand(a *app) *cobra.Command {

@@ -32,6 +32,18 @@ func (s *site) fill(n int, size int64) {
 	}
 }
 
+// house opens the site in this process, with a clock of the test's.
+func (s *site) house(now func() time.Time) (*app, *house) {
+	s.t.Helper()
+	a := &app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard, now: now, data: filepath.Join(s.dir, "data"), logLevel: "error"}
+	h, err := a.openArchive(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { h.Close() })
+	return a, h
+}
+
 // TestVerifyKilled kills verify in the middle: the next one goes on there, and in
 // the end everything was looked at once.
 func TestVerifyKilled(t *testing.T) {
@@ -83,19 +95,10 @@ func TestVerifyKilled(t *testing.T) {
 // one of many, and not done again before its time. Time is the test's.
 func TestVerifyByPlan(t *testing.T) {
 	s := newSite(t)
-	open := func(now func() time.Time) (*app, *house) {
-		a := &app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard, now: now, data: filepath.Join(s.dir, "data"), logLevel: "error"}
-		h, err := a.openArchive(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { h.Close() })
-		return a, h
-	}
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	clock := func() time.Time { return now }
-	a, h := open(clock)
-	b, other := open(clock)
+	a, h := s.house(clock)
+	b, other := s.house(clock)
 	passes := func() []dossier.Check {
 		t.Helper()
 		c, err := h.ledger.Checks(t.Context())
