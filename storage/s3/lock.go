@@ -21,7 +21,8 @@ var (
 
 // Lock implements storage.Locker. It reads the headers of the object, which every
 // server sends, rather than asking for the retention, which not every server
-// answers.
+// answers. Without s3:GetObjectRetention and s3:GetObjectLegalHold a server
+// leaves them out: Check sees to that.
 func (s *Store) Lock(ctx context.Context, key storage.Key) (storage.Lock, error) {
 	if err := key.Valid(); err != nil {
 		return storage.Lock{}, err
@@ -31,7 +32,7 @@ func (s *Store) Lock(ctx context.Context, key storage.Key) (storage.Lock, error)
 
 func (s *Store) lockOf(ctx context.Context, name, version string) (storage.Lock, error) {
 	var lock storage.Lock
-	err := s.retry(ctx, "s3:GetObjectRetention", func(ctx context.Context, _ func()) error {
+	err := s.retry(ctx, "s3:GetObject", func(ctx context.Context, _ func()) error {
 		oi, err := s.core.StatObject(ctx, s.opt.Bucket, name, minio.StatObjectOptions{ServerSideEncryption: s.readSSE, VersionID: version})
 		if err != nil {
 			return err
@@ -186,9 +187,14 @@ func (s *Store) versions(ctx context.Context, name string) ([]minio.ObjectInfo, 
 		}
 		return ctx.Err()
 	})
-	var r minio.ErrorResponse
-	if errors.As(err, &r) && (r.Code == minio.NotImplemented || r.StatusCode == http.StatusNotImplemented) {
+	if notImplemented(err) {
 		return nil, nil // a server without versions
 	}
 	return out, err
+}
+
+// notImplemented: the server does not know what was asked of it.
+func notImplemented(err error) bool {
+	var r minio.ErrorResponse
+	return errors.As(err, &r) && (r.Code == minio.NotImplemented || r.StatusCode == http.StatusNotImplemented)
 }

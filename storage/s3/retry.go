@@ -152,7 +152,7 @@ func (s *Store) final(right string, err error) error {
 	case minio.NoSuchBucket:
 		return fmt.Errorf("storage/s3: %w: there is no bucket %s; sohoa migrate makes it", storage.ErrUnavailable, s.opt.Bucket)
 	case minio.AccessDenied, minio.AllAccessDisabled:
-		return fmt.Errorf("storage/s3: %w: the credentials need %s on bucket %s", storage.ErrDenied, right, s.opt.Bucket)
+		return s.denied(right)
 	case minio.InvalidAccessKeyID, minio.SignatureDoesNotMatch, "InvalidToken":
 		return fmt.Errorf("storage/s3: %w: the server does not know the credentials (%s)", storage.ErrDenied, r.Code)
 	}
@@ -163,4 +163,8 @@ func (s *Store) final(right string, err error) error {
 		return fmt.Errorf("storage/s3: %w: %s: %w", storage.ErrUnavailable, r.Code, err)
 	}
 	return fmt.Errorf("storage/s3: %s: %s: %w", right, r.Code, err)
+}
+
+func (s *Store) denied(right string) error {
+	return fmt.Errorf("storage/s3: %w: the credentials need %s on bucket %s", storage.ErrDenied, right, s.opt.Bucket)
 }

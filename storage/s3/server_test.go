@@ -151,8 +151,13 @@ func (c *careless) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	name := r.URL.Path
 	body, there := c.bodies[name]
-	switch {
-	case r.URL.Query().Has("list-type"):
+	switch q := r.URL.Query(); {
+	case q.Has("versions"), q.Has("uploads") && r.Method == http.MethodGet:
+		refuse(http.StatusNotImplemented, "NotImplemented")
+	case q.Has("uploads"):
+		w.Header().Set("Content-Type", "application/xml")
+		fmt.Fprint(w, "<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>")
+	case q.Has("list-type"):
 		w.Header().Set("Content-Type", "application/xml")
 		bucket := strings.SplitN(name, "/", 3)[1]
 		fmt.Fprintf(w, "<ListBucketResult><Name>%s</Name><IsTruncated>false</IsTruncated>", bucket)
