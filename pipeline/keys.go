@@ -32,6 +32,13 @@ const (
 	slipPrefix    = "slip-"  // slip-….json: the slip as it was corrected, named by an event
 )
 
+// IsVerdict reports whether the object is a record or a refusal: a document's last
+// word, written when all that it names stands.
+func IsVerdict(key storage.Key) bool {
+	name := path.Base(string(key))
+	return name == recordName || name == refusalName
+}
+
 func inFolder(folder storage.Key, name string) storage.Key { return folder + "/" + storage.Key(name) }
 
 // meta repeats on the object what a records officer needs to know it by without

@@ -113,13 +113,9 @@ func (p *Pipeline) local(ctx context.Context, file dossier.File) (path string, d
 			return f.Name(), func() {}, nil
 		}
 	}
-	temp, err := storage.Spool(p.SpoolDir, body, max(file.Size, 1))
+	temp, err := storage.FetchOpen(ctx, body, storage.Info{Size: file.Size, SHA256: string(file.SHA256)}, p.SpoolDir)
 	if err != nil {
 		return "", nil, fmt.Errorf("fetch %s: %w", file.Key, err)
-	}
-	if got := dossier.Digest(temp.SHA256()); got != file.SHA256 {
-		temp.Close()
-		return "", nil, fmt.Errorf("%s has digest %s in the store, received was %s", file.Key, got, file.SHA256)
 	}
 	return temp.Path(), func() { temp.Close() }, nil
 }

@@ -17,6 +17,9 @@ type CopyOptions struct {
 	After   Key // go on behind this key: CopyProgress.Done of an earlier run
 	Workers int // 4 where zero
 
+	// Skip tells the objects that stay behind. Nil: none.
+	Skip func(Key) bool
+
 	// Last tells the objects that say that a folder is complete. They are copied
 	// after everything else in their folder, which is looked at once more for
 	// that, so that the copy is consistent whenever it ends, even if the source
@@ -64,6 +67,9 @@ func Copy(ctx context.Context, from, to Store, o CopyOptions) (CopyProgress, err
 	}
 	if o.Last == nil {
 		o.Last = func(Key) bool { return false }
+	}
+	if o.Skip == nil {
+		o.Skip = func(Key) bool { return false }
 	}
 	c := &copying{from: from, to: to, o: o}
 	return c.run(ctx)
@@ -149,6 +155,9 @@ func (c *copying) list(ctx context.Context, work, ordered chan<- *job) error {
 		if err != nil {
 			return fmt.Errorf("listing the source: %w", err)
 		}
+		if c.o.Skip(info.Key) {
+			continue
+		}
 		dir := path.Dir(string(info.Key))
 		if cur != nil && (cur.dir != dir || len(cur.keys) >= maxJob) {
 			if err := flush(); err != nil {
@@ -189,7 +198,7 @@ func (c *copying) folder(ctx context.Context, j *job) error {
 		if err != nil {
 			return fmt.Errorf("listing the source: %w", err)
 		}
-		if rest := strings.TrimPrefix(string(info.Key), string(prefix)); strings.Contains(rest, "/") || c.o.Last(info.Key) || copied[info.Key] {
+		if rest := strings.TrimPrefix(string(info.Key), string(prefix)); strings.Contains(rest, "/") || c.o.Last(info.Key) || c.o.Skip(info.Key) || copied[info.Key] {
 			continue
 		}
 		if err := c.object(ctx, info.Key); err != nil {

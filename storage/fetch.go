@@ -19,15 +19,15 @@ const (
 	ranges    = 4
 )
 
-// Fetch brings an object into a temporary file in dir and checks its digest: an
-// object that is not what the store says of it is ErrDigest. The caller closes
-// the Temp.
+// Fetch brings an object into a temporary file in dir and checks its size and
+// digest: an object that is not what the store says of it is ErrDigest. The caller
+// closes the Temp.
 func Fetch(ctx context.Context, s Store, key Key, dir string) (*Temp, Info, error) {
 	r, info, err := s.Open(ctx, key)
 	if err != nil {
 		return nil, Info{}, err
 	}
-	t, err := fetch(ctx, r, info, dir)
+	t, err := FetchOpen(ctx, r, info, dir)
 	if err = errors.Join(err, r.Close()); err != nil {
 		if t != nil {
 			err = errors.Join(err, t.Close())
@@ -37,7 +37,9 @@ func Fetch(ctx context.Context, s Store, key Key, dir string) (*Temp, Info, erro
 	return t, info, nil
 }
 
-func fetch(ctx context.Context, r io.Reader, info Info, dir string) (*Temp, error) {
+// FetchOpen is Fetch of an object that was opened already, and is to be what info
+// says. The caller closes it.
+func FetchOpen(ctx context.Context, r io.Reader, info Info, dir string) (*Temp, error) {
 	var (
 		t   *Temp
 		err error

@@ -5,17 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
 
+	"sohoa/pipeline"
 	"sohoa/storage"
 	"sohoa/storage/ledger"
 )
 
 func newCopyCommand(a *app) *cobra.Command {
 	var from, to string
+	var uploads bool
 	workers := 4
 	cmd := &cobra.Command{
 		Use:   "copy --from disk:DIR --to s3://…",
@@ -23,7 +24,8 @@ func newCopyCommand(a *app) *cobra.Command {
 		Long: `copy brings every object of one store into another: the way from one machine to a
 cluster, and back. What is there already is compared and passed over, so it can be
 broken off and started again. Records go last, so that a copy taken while the
-source is written holds only whole documents.
+source is written holds only whole documents. Unfinished uploads, which their
+senders begin again, stay behind unless --uploads is given.
 
 From sqlite:FILE to postgres://… (or back) it brings the ledger with all that is
 only there: accounts, tokens, settings, the audit log. The target must be empty,
@@ -42,16 +44,17 @@ Exit 0 when everything is there, 4 when an object of the target differs.`,
 			if ledgerAddress(from) {
 				return a.copyLedger(cmd.Context(), from, to)
 			}
-			return a.copy(cmd.Context(), from, to, workers)
+			return a.copy(cmd.Context(), from, to, workers, uploads)
 		},
 	}
 	cmd.Flags().StringVar(&from, "from", "", "store to read: disk:DIR or s3://…; or ledger: sqlite:FILE or postgres://…")
 	cmd.Flags().StringVar(&to, "to", "", "store, or ledger, to write")
 	cmd.Flags().IntVar(&workers, "parallel", workers, "objects on their way at once")
+	cmd.Flags().BoolVar(&uploads, "uploads", false, "also copy uploads by pieces that are not finished")
 	return cmd
 }
 
-func (a *app) copy(ctx context.Context, from, to string, workers int) error {
+func (a *app) copy(ctx context.Context, from, to string, workers int, uploads bool) error {
 	open := func(url string) (storage.Store, string, error) {
 		b := *a
 		b.store = url
@@ -66,11 +69,11 @@ func (a *app) copy(ctx context.Context, from, to string, workers int) error {
 		return err
 	}
 	bar := newBar(a.stderr, -1, "sao chép / copy")
-	sum, err := storage.Copy(ctx, src, dst, storage.CopyOptions{Workers: workers, Spool: spool,
-		Last: func(k storage.Key) bool {
-			name := filepath.Base(string(k))
-			return name == "record.json" || name == "rejected.json"
-		},
+	skip := pipeline.OfUpload
+	if uploads {
+		skip = nil
+	}
+	sum, err := storage.Copy(ctx, src, dst, storage.CopyOptions{Workers: workers, Spool: spool, Skip: skip, Last: pipeline.IsVerdict,
 		Progress: func(p storage.CopyProgress) { bar.Set64(p.Copied + p.Present) }})
 	bar.Finish()
 	fmt.Fprintf(a.stdout, "%d copied, %d there already, %d bytes\n", sum.Copied, sum.Present, sum.Bytes)
