@@ -484,9 +484,9 @@ func (l *look) document(st entry) {
 			l.say(dossier.ExtraObject, l.key(refusalName), "a record and a refusal of one document")
 			l.named[refusalName] = true
 		}
-		l.record(st)
+		lastWord(l, st, recordName, dossier.Stored, st.Record, ofRecord)
 	case hasRefusal:
-		l.refusal(st)
+		lastWord(l, st, refusalName, dossier.Refused, st.Refusal, ofRefusal)
 	case st.known && (st.State == dossier.Stored || st.State == dossier.Refused):
 		l.say(dossier.NoVerdict, storage.Key(l.f.name), "the ledger says "+string(st.State))
 		return
@@ -562,50 +562,49 @@ func (l *look) slip(e dossier.Event) {
 	}
 }
 
-func (l *look) record(st entry) {
-	l.named[recordName] = true
-	var rec dossier.Record
-	sound := l.json(recordName, &rec, func() bool { return rec.Schema == dossier.RecordSchema })
-	if sound {
-		l.place(rec.ID, rec.Slip)
-		l.against(st, dossier.Stored)
-		if st.State == dossier.Stored && !same(st.Record, &rec) {
-			l.say(dossier.StateDiffers, l.key(recordName), "the ledger has another record")
-			sound = false
-		}
-	}
-	if !sound && st.Record != nil {
-		rec = *st.Record // the other witness
-	} else if !sound {
-		l.unnamed()
-		return
-	}
-	files := []dossier.File{rec.Original}
-	if rec.Archive != nil {
-		files = append(files, *rec.Archive)
-	}
-	l.files(rec.Slip, files...)
+// word is what verification holds against a folder of its last word.
+type word struct {
+	schema int
+	id     string
+	slip   dossier.Slip
+	files  []dossier.File
 }
 
-func (l *look) refusal(st entry) {
-	l.named[refusalName] = true
-	var ref dossier.Refusal
-	sound := l.json(refusalName, &ref, func() bool { return ref.Schema == dossier.RecordSchema })
+func ofRecord(r *dossier.Record) word {
+	w := word{r.Schema, r.ID, r.Slip, []dossier.File{r.Original}}
+	if r.Archive != nil {
+		w.files = append(w.files, *r.Archive)
+	}
+	return w
+}
+
+func ofRefusal(r *dossier.Refusal) word {
+	return word{r.Schema, r.ID, r.Slip, []dossier.File{r.Original}}
+}
+
+// lastWord holds a record or a refusal, which makes a document's state, against
+// the ledger's copy of it, and the folder's objects against it. Where it cannot be
+// read the ledger's copy is the other witness.
+func lastWord[T any](l *look, st entry, name string, state dossier.State, kept *T, of func(*T) word) {
+	l.named[name] = true
+	said := new(T)
+	sound := l.json(name, said, func() bool { return of(said).schema == dossier.RecordSchema })
 	if sound {
-		l.place(ref.ID, ref.Slip)
-		l.against(st, dossier.Refused)
-		if st.State == dossier.Refused && !same(st.Refusal, &ref) {
-			l.say(dossier.StateDiffers, l.key(refusalName), "the ledger has another refusal")
+		l.place(of(said).id, of(said).slip)
+		l.against(st, state)
+		if st.State == state && !same(kept, said) {
+			l.say(dossier.StateDiffers, l.key(name), "the ledger has another one")
 			sound = false
 		}
 	}
-	if !sound && st.Refusal != nil {
-		ref = *st.Refusal
-	} else if !sound {
-		l.unnamed()
-		return
+	if !sound {
+		if said = kept; said == nil {
+			l.unnamed()
+			return
+		}
 	}
-	l.files(ref.Slip, ref.Original)
+	w := of(said)
+	l.files(w.slip, w.files...)
 }
 
 // unnamed looks at the objects of a folder of which nobody can say what they
