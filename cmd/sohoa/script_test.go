@@ -27,15 +27,34 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs testdata/script: the specification of the command line.
 func TestScripts(t *testing.T) {
-	root := testneed.Root(t)
-	dir := filepath.Join(root, "testdata", "script")
-	if found, err := filepath.Glob(filepath.Join(dir, "*.txtar")); err != nil || len(found) == 0 {
-		t.Fatalf("no scripts in %s: %v", dir, err)
+	found, err := filepath.Glob(filepath.Join(testneed.Root(t), "testdata", "script", "*.txtar"))
+	if err != nil || len(found) == 0 {
+		t.Fatalf("no scripts: %v", err)
 	}
+	runScripts(t, found, nil)
+}
+
+// TestRebuildOnPostgres: what comes back of an emptied ledger is the same on the
+// other engine, too.
+func TestRebuildOnPostgres(t *testing.T) {
+	runScripts(t, []string{filepath.Join(testneed.Root(t), "testdata", "script", "rebuild.txtar")}, func() string { return postgresDSN(t) })
+}
+
+// ledgerKey is under what a script's environment keeps the maker of empty ledgers.
+type ledgerKey struct{}
+
+// runScripts runs scripts, each on a ledger in its --data or, where dsn makes one,
+// on that.
+func runScripts(t *testing.T, files []string, dsn func() string) {
+	root := testneed.Root(t)
 	testscript.Run(t, testscript.Params{
-		Dir: dir,
+		Files: files,
 		Setup: func(e *testscript.Env) error {
 			e.Values[collectorKey{}] = &collectorStub{}
+			e.Values[ledgerKey{}] = dsn
+			if dsn != nil {
+				e.Setenv("SOHOA_DATABASE", dsn())
+			}
 			e.Setenv("TESTDATA", filepath.Join(root, "testdata"))
 			e.Setenv("SOHOA_LOG_LEVEL", "error")
 			// The cache of the compiled PDFium is shared, so that it is made once.
@@ -56,6 +75,7 @@ func TestScripts(t *testing.T) {
 			"collector": collector,
 			"spans":     spans,
 			"ask":       ask,
+			"newledger": newledger,
 		},
 	})
 }
@@ -130,6 +150,20 @@ func ask(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("status %s, want %s: %s", got, args[0], b)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs("answer"), b, 0o600))
+}
+
+// newledger takes the script's ledger away: the next command finds an empty one.
+func newledger(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: newledger")
+	}
+	if dsn, ok := ts.Value(ledgerKey{}).(func() string); ok && dsn != nil {
+		ts.Setenv("SOHOA_DATABASE", dsn())
+		return
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		ts.Check(os.RemoveAll(ts.MkAbs("sohoa-data/ledger.db" + suffix)))
+	}
 }
 
 // flip DIR NAME flips one bit of the first file of that name below DIR.
