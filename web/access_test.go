@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -92,9 +93,13 @@ func TestAccessTableIsTheProgramsOwn(t *testing.T) {
 var places = map[string]dossier.UnitCode{"own": "H51.10", "sub": "H51.10.01", "former sub": "H51.10.09", "sister": "H51.11", "sister's": "H51.11.01", "above": "H51", "foreign": "H92"}
 
 // TestAccessMatrix tries every route as every role on every place, by token and
-// signed in, and then without, with an expired and with a revoked token.
+// signed in; then with the same role's expired session and expired token; then
+// without any, and with a revoked and an invented one.
 func TestAccessMatrix(t *testing.T) {
-	h := newHouse(t, setup{})
+	var later atomic.Int64 // how far the house's clock is ahead
+	h := newHouse(t, setup{options: func(o *web.Options) {
+		o.Now = func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+	}})
 	const home = dossier.UnitCode("H51.10")
 	documents := map[dossier.UnitCode]string{}
 	for _, u := range places {
@@ -265,8 +270,10 @@ func TestAccessMatrix(t *testing.T) {
 	}
 	tried := 0
 	patterns := slices.Sorted(maps.Keys(requests))
+	persons := map[dossier.Role]*http.Client{}
 	for _, role := range dossier.Roles() {
 		token, person := h.token(role, home), h.person(role, home)
+		persons[role] = person
 		for _, pattern := range patterns {
 			for place, unit := range places {
 				want := reaches(table[pattern][role], place)
@@ -291,10 +298,43 @@ func TestAccessMatrix(t *testing.T) {
 		}
 	}
 
-	expired, _, err := h.ledger.CreateToken(context.Background(), dossier.Token{Role: dossier.Operator, Unit: home, Expires: time.Now().Add(-time.Minute)})
-	if err != nil {
-		t.Fatal(err)
+	// Nobody has been there for three hours: what was good is good no more, on any
+	// place and whatever the role.
+	later.Store(int64(3 * time.Hour))
+	expired := map[dossier.Role]string{}
+	for _, role := range dossier.Roles() {
+		var err error
+		if expired[role], _, err = h.ledger.CreateToken(context.Background(), dossier.Token{Role: role, Unit: home, Expires: time.Now().Add(-time.Minute)}); err != nil {
+			t.Fatal(err)
+		}
 	}
+	for _, pattern := range patterns {
+		for place, unit := range places {
+			req := requests[pattern](unit)
+			for _, role := range dossier.Roles() {
+				for name, ask := range map[string]func(*http.Request) reply{
+					"expired session": func(req *http.Request) reply { return h.doWith(persons[role], req) },
+					"expired token": func(req *http.Request) reply {
+						req.Header.Set("Authorization", "Bearer "+expired[role])
+						return h.do(req)
+					},
+				} {
+					one := req.Clone(context.Background())
+					if req.GetBody != nil {
+						var err error
+						if one.Body, err = req.GetBody(); err != nil {
+							t.Fatal(err)
+						}
+					}
+					if r := ask(one); r.StatusCode != http.StatusUnauthorized {
+						t.Errorf("%s as %s with an %s on %s: %d: %.200s", pattern, role, name, place, r.StatusCode, r.body)
+					}
+					tried++
+				}
+			}
+		}
+	}
+	later.Store(0)
 	revoked, id, err := h.ledger.CreateToken(context.Background(), dossier.Token{Role: dossier.Operator, Unit: home})
 	if err != nil {
 		t.Fatal(err)
@@ -306,7 +346,7 @@ func TestAccessMatrix(t *testing.T) {
 	u, _ := url.Parse(h.URL)
 	stranger.Jar.SetCookies(u, []*http.Cookie{{Name: "sohoa", Value: strings.Repeat("x", 43)}})
 	for _, pattern := range patterns {
-		for state, secret := range map[string]string{"signed out": "", "expired": expired, "revoked": revoked, "invented": "sohoa_" + strings.Repeat("a", 40)} {
+		for state, secret := range map[string]string{"signed out": "", "revoked": revoked, "invented": "sohoa_" + strings.Repeat("a", 40)} {
 			req := requests[pattern](home)
 			if secret != "" {
 				req.Header.Set("Authorization", "Bearer "+secret)
