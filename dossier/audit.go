@@ -80,6 +80,7 @@ type DeedQuery struct {
 	Action Action
 	Object string
 	Units  []UnitCode // nil: all
+	Days   Period     // local days
 	Before int64      // only entries before this one; 0: from the latest
 	Limit  int        // 0: 100
 }

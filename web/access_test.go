@@ -209,6 +209,7 @@ func TestAccessMatrix(t *testing.T) {
 			return url.Values{"id": {documents[u]}}
 		}),
 		"GET /audit":      get("/audit"),
+		"GET /audit.csv":  get("/audit.csv"),
 		"GET /operations": get("/operations"),
 		"GET /password":   get("/password"),
 		"POST /password":  post("/password", nothing),
@@ -246,7 +247,7 @@ func TestAccessMatrix(t *testing.T) {
 	}
 	// Routes whose subject is the actor, not the asked unit: their own scope is
 	// tested elsewhere, here only who may enter.
-	aboutNobody := []string{"GET /inbox", "GET /audit", "GET /api/v1/tray", "GET /closings", "GET /api/v1/closings", "GET /tray"}
+	aboutNobody := []string{"GET /inbox", "GET /audit", "GET /audit.csv", "GET /api/v1/tray", "GET /closings", "GET /api/v1/closings", "GET /tray"}
 	// Routes for people only.
 	people := []string{"GET /password", "POST /password", "POST /logout"}
 

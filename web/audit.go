@@ -2,7 +2,10 @@ package web
 
 import (
 	"context"
+	"encoding/csv"
+	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +13,7 @@ import (
 	"time"
 
 	"sohoa/dossier"
+	"sohoa/tally"
 )
 
 // Auditor keeps who did what.
@@ -76,6 +80,22 @@ func (l *lately) add(key string, now time.Time) {
 	l.seen[key] = now
 }
 
+// deedQuery reads what a page's address asks of the log: of the units that the
+// actor reaches, from the first day to the last, both included.
+func deedQuery(who grant, v url.Values) (dossier.DeedQuery, error) {
+	q := dossier.DeedQuery{By: strings.TrimSpace(v.Get("by")), Action: dossier.Action(v.Get("action")), Object: strings.TrimSpace(v.Get("object")),
+		Units: slices.Sorted(maps.Keys(who.units))}
+	q.Before, _ = strconv.ParseInt(v.Get("before"), 10, 64) // nonsense is the beginning
+	var err error
+	if q.Days.From, err = day("from", v.Get("from")); err != nil {
+		return q, err
+	}
+	if q.Days.To, err = day("through", v.Get("through")); err == nil && q.Days.To != 0 {
+		q.Days.To = q.Days.To.AddDays(1)
+	}
+	return q, err
+}
+
 type deedView struct{ At, Who, Unit, Action, Object, Href, From string }
 
 func (s *server) auditPage(w http.ResponseWriter, r *http.Request) error {
@@ -83,13 +103,11 @@ func (s *server) auditPage(w http.ResponseWriter, r *http.Request) error {
 		return problem("not-wired", nil)
 	}
 	ctx, l, v := r.Context(), lang(r), r.URL.Query()
-	who := actorOf(ctx)
-	q := dossier.DeedQuery{By: strings.TrimSpace(v.Get("by")), Action: dossier.Action(v.Get("action")), Object: strings.TrimSpace(v.Get("object")), Limit: 100}
-	q.Before, _ = strconv.ParseInt(v.Get("before"), 10, 64) // nonsense is the beginning
-	for u := range who.units {
-		q.Units = append(q.Units, u)
+	q, err := deedQuery(actorOf(ctx), v)
+	if err != nil {
+		return err
 	}
-	slices.Sort(q.Units)
+	q.Limit = 100
 	list, err := s.Auditor.Deeds(ctx, q)
 	if err != nil {
 		return err
@@ -99,28 +117,18 @@ func (s *server) auditPage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var b struct {
-		By, Object, Older string
-		Actions           []option
-		Deeds             []deedView
+		By, Object, First, Last, Older, CSV string
+		Actions                             []option
+		Deeds                               []deedView
 	}
-	b.By, b.Object = q.By, q.Object
+	b.By, b.Object, b.First, b.Last = q.By, q.Object, v.Get("from"), v.Get("through")
 	b.Actions = []option{{"", say(l, "audit-any"), q.Action == ""}}
 	for _, a := range dossier.Actions() {
 		b.Actions = append(b.Actions, option{string(a), named(l, "act", string(a)), a == q.Action})
 	}
-	logins := map[string]string{}
+	login := s.logins(ctx)
 	for _, d := range list {
-		x := deedView{At: clock(d.At), Who: d.By, Unit: cmpOr(tree.by[d.Unit].Name, string(d.Unit)), Action: named(l, "act", string(d.Action)), Object: d.Object, From: d.From}
-		if id, ok := strings.CutPrefix(d.By, "account:"); ok && s.Accounts != nil {
-			if _, known := logins[id]; !known {
-				if a, err := s.Accounts.Account(ctx, id); err == nil {
-					logins[id] = a.Login
-				} else {
-					logins[id] = d.By // an account that is gone keeps its id
-				}
-			}
-			x.Who = logins[id]
-		}
+		x := deedView{At: clock(d.At), Who: login(d.By), Unit: cmpOr(tree.by[d.Unit].Name, string(d.Unit)), Action: named(l, "act", string(d.Action)), Object: d.Object, From: d.From}
 		if code, err := dossier.ParseCode(d.Object); d.Action.OfPeople() {
 			// not an officer's to open
 		} else if err == nil {
@@ -133,5 +141,71 @@ func (s *server) auditPage(w http.ResponseWriter, r *http.Request) error {
 	if len(list) == q.Limit {
 		b.Older = link("/audit", v, "before", strconv.FormatInt(list[len(list)-1].Seq, 10))
 	}
+	if len(list) > 0 {
+		b.CSV = link("/audit.csv", v, "before", "")
+	}
 	return s.render(w, r, http.StatusOK, "audit", say(l, "audit"), b)
+}
+
+// logins tells an account's login by its id, and anybody else's id as it is: an
+// account that is gone keeps its id.
+func (s *server) logins(ctx context.Context) func(by string) string {
+	known := map[string]string{}
+	return func(by string) string {
+		id, ok := strings.CutPrefix(by, "account:")
+		if !ok || s.Accounts == nil {
+			return by
+		}
+		if _, ok := known[by]; !ok {
+			known[by] = by
+			if a, err := s.Accounts.Account(ctx, id); err == nil {
+				known[by] = a.Login
+			}
+		}
+		return known[by]
+	}
+}
+
+// auditCSV answers every entry that the page finds, the latest first, as it stands
+// in the log, however many there are.
+func (s *server) auditCSV(w http.ResponseWriter, r *http.Request) error {
+	if s.Auditor == nil {
+		return problem("not-wired", nil)
+	}
+	ctx := r.Context()
+	who := actorOf(ctx)
+	q, err := deedQuery(who, r.URL.Query())
+	if err != nil {
+		return err
+	}
+	q.Limit = 1000
+	if err := s.audit(ctx, dossier.ActExport, who.Unit, "audit"); err != nil {
+		return err
+	}
+	list, err := s.Auditor.Deeds(ctx, q)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/csv; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Disposition", attachment("nhat-ky_"+string(who.Unit)+".csv"))
+	out, login := csv.NewWriter(s.steady(w)), s.logins(ctx)
+	out.Write([]string{"seq", "at", "by", "login", "role", "unit", "action", "object", "from", "hash"})
+	for len(list) > 0 {
+		for _, d := range list {
+			out.Write([]string{strconv.FormatInt(d.Seq, 10), d.At.In(dossier.Zone).Format(time.RFC3339), d.By, tally.CSVText(login(d.By)), string(d.Role), string(d.Unit),
+				string(d.Action), tally.CSVText(d.Object), d.From, d.Hash})
+		}
+		if out.Flush(); out.Error() != nil || len(list) < q.Limit {
+			return nil // at its end, or nobody is left to tell
+		}
+		q.Before = list[len(list)-1].Seq
+		if list, err = s.Auditor.Deeds(ctx, q); err != nil {
+			s.Log.Error().Err(err).Str("request", requestID(ctx)).Msg("an export was broken off")
+			panic(http.ErrAbortHandler) // what came so far must not pass for the whole
+		}
+	}
+	out.Flush()
+	return nil
 }

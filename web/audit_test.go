@@ -3,11 +3,14 @@ package web_test
 import (
 	"bytes"
 	"context"
+	"encoding/csv"
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"sohoa/dossier"
 	"sohoa/web"
@@ -69,7 +72,43 @@ func TestAuditLog(t *testing.T) {
 	if n := bytes.Count(r.body, []byte("<tr>")) - 1; r.StatusCode != http.StatusOK || n != 5 {
 		t.Errorf("%d, %d entries: %s", r.StatusCode, n, r.body)
 	}
+	// By day, each whole; and out as a file, which is noted as well.
+	today, all := dossier.DateOf(time.Now()), len(deeds)+2 // the officer's coming, and the other's below
 	other := h.person(dossier.Officer, "H51.11")
+	for query, want := range map[string]int{
+		"":                                      all,
+		"from=" + today.AddDays(1).String():     0,
+		"through=" + today.AddDays(-1).String(): 0,
+		"from=" + today.String() + "&through=" + today.String():            all,
+		"action=see&from=" + today.String() + "&through=" + today.String(): 3,
+	} {
+		if r = h.visit(officer, "/audit?"+query); r.StatusCode != http.StatusOK || max(0, bytes.Count(r.body, []byte("<tr>"))-1) != want {
+			t.Errorf("%q: %d, want %d entries: %s", query, r.StatusCode, want, r.body)
+		}
+	}
+	if r = h.visit(officer, "/audit?from=yesterday"); r.StatusCode != http.StatusBadRequest {
+		t.Errorf("a wrong day: %d", r.StatusCode)
+	}
+	for range 1000 { // more than one look at the log
+		if err := h.ledger.Audit(ctx, dossier.Deed{By: "token:x", Role: dossier.System, Unit: "H51.10", Action: dossier.ActImport, Object: "=units", From: "127.0.0.1"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r = h.visit(officer, "/audit.csv")
+	lines, err := csv.NewReader(bytes.NewReader(r.body)).ReadAll()
+	if err != nil || r.StatusCode != http.StatusOK || len(lines) != all+1000+2 {
+		t.Fatalf("%d: %d lines, want %d: %v", r.StatusCode, len(lines), all+1002, err)
+	}
+	n := all + 1001 // the export itself comes first, and then all there is, none twice
+	for _, x := range lines[1:] {
+		if x[0] != strconv.Itoa(n) || x[6] == "import" && x[2] == "token:x" && x[7] != "'=units" {
+			t.Fatalf("line of entry %d: %q", n, x)
+		}
+		n--
+	}
+	if x := lines[1]; x[6] != "export" || x[3] != "officer.h51" {
+		t.Errorf("the export is noted as %q", x)
+	}
 	if r = h.visit(other, "/audit?object="+d.ID); r.StatusCode != http.StatusOK || bytes.Contains(r.body, []byte("127.0.0.1")) {
 		t.Errorf("another unit's officer: %d %s", r.StatusCode, r.body)
 	}

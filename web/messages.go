@@ -443,6 +443,8 @@ var messages = map[string]dossier.Text{
 	"audit-who":    {VI: "Người làm", EN: "Who"},
 	"audit-what":   {VI: "Việc", EN: "What"},
 	"audit-object": {VI: "Hồ sơ, giấy tờ", EN: "Dossier, document"},
+	"audit-first":  {VI: "Từ ngày", EN: "From day"},
+	"audit-last":   {VI: "Đến hết ngày", EN: "Through day"},
 	"audit-from":   {VI: "Từ địa chỉ", EN: "From"},
 	"audit-any":    {VI: "mọi việc", EN: "anything"},
 	"at":           {VI: "Lúc", EN: "At"},

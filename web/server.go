@@ -137,6 +137,7 @@ func (s *server) routePages() error {
 	s.routeTrayPages()
 	s.routePeople()
 	s.route("GET /audit", mayAudit, s.auditPage)
+	s.route("GET /audit.csv", mayAudit, s.auditCSV)
 	return nil
 }
 

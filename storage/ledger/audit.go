@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -56,11 +57,36 @@ func scanDeed(r *sql.Rows) (d dossier.Deed, err error) {
 
 // Deeds returns entries of the audit log, the latest first.
 func (l *Ledger) Deeds(ctx context.Context, q dossier.DeedQuery) ([]dossier.Deed, error) {
-	if q.Limit == 0 {
-		q.Limit = 100
+	if q.Units != nil && len(q.Units) == 0 {
+		return nil, nil
 	}
-	args := []any{q.Limit}
-	var where []string
+	// Neither database looks in an index for a pair that comes out of a query.
+	var before int64
+	if q.Before > 0 {
+		if err := l.read.QueryRowContext(ctx, `SELECT at FROM audit WHERE seq = $1`, q.Before).Scan(&before); errors.Is(err, sql.ErrNoRows) {
+			return nil, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("audit: %w", err)
+		}
+	}
+	var out []dossier.Deed
+	text, args := deedsText(q, before)
+	err := query(ctx, l.read, text, args, func(r *sql.Rows) error {
+		d, err := scanDeed(r)
+		out = append(out, d)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("audit: %w", err)
+	}
+	return out, nil
+}
+
+// deedsText asks for the entries; before is the instant of the entry q.Before.
+func deedsText(q dossier.DeedQuery, before int64) (text string, args []any) {
+	args = []any{cmp.Or(q.Limit, 100)}
+	where := []string{"at >= $2"}
+	args = append(args, micros(q.Days.From.Time()))
 	add := func(cond string, v any) {
 		args = append(args, v)
 		where = append(where, fmt.Sprintf(cond, len(args)))
@@ -74,30 +100,18 @@ func (l *Ledger) Deeds(ctx context.Context, q dossier.DeedQuery) ([]dossier.Deed
 	if q.Object != "" {
 		add("object = $%d", q.Object)
 	}
+	if q.Days.To != 0 {
+		add("at < $%d", micros(q.Days.To.Time()))
+	}
 	if q.Before > 0 {
-		add("seq < $%d", q.Before)
+		args = append(args, before, q.Before)
+		where = append(where, fmt.Sprintf("(at, seq) < ($%d, $%d)", len(args)-1, len(args)))
 	}
 	if q.Units != nil {
-		if len(q.Units) == 0 {
-			return nil, nil
-		}
 		text, more := in("unit", len(args)+1, q.Units)
 		where, args = append(where, text), append(args, more...)
 	}
-	text := `SELECT ` + deedColumns + ` FROM audit`
-	if len(where) > 0 {
-		text += ` WHERE ` + strings.Join(where, ` AND `)
-	}
-	var out []dossier.Deed
-	err := query(ctx, l.read, text+` ORDER BY seq DESC LIMIT $1`, args, func(r *sql.Rows) error {
-		d, err := scanDeed(r)
-		out = append(out, d)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("audit: %w", err)
-	}
-	return out, nil
+	return `SELECT ` + deedColumns + ` FROM audit WHERE ` + strings.Join(where, ` AND `) + ` ORDER BY at DESC, seq DESC LIMIT $1`, args
 }
 
 // ErrAudit: the audit log is not as it was written.

@@ -1,10 +1,13 @@
 package ledger
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"sohoa/dossier"
 )
@@ -59,6 +62,59 @@ func TestAudit(t *testing.T) {
 			if _, _, err := l.CheckAudit(ctx); !errors.Is(err, ErrAudit) {
 				t.Errorf("%s: %v", text, err)
 			}
+		}
+	})
+}
+
+// The log is searched by days of the local calendar, each day whole, page by page,
+// and for no question is the whole of it read.
+func TestAuditSearch(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		var clock time.Time
+		l, ctx := open(t, dsn, Options{Now: func() time.Time { return clock }}), t.Context()
+		for n := range 40 { // ten a day, the first at midnight, the last at its last second
+			clock = dossier.Date(20240830).AddDays(n / 10).Time().Add(time.Duration(n%10) * 24 * time.Hour / 9).Add(-time.Duration(n%10/9) * time.Second)
+			must(t, l.Audit(ctx, dossier.Deed{By: fmt.Sprintf("token:%d", n%2), Role: dossier.Clerk, Unit: "H51.04", Action: dossier.ActSee, Object: fmt.Sprint(n % 5), From: "127.0.0.1"}))
+		}
+		for name, c := range map[string]struct {
+			q    dossier.DeedQuery
+			want []int64 // the latest and the first
+			n    int
+		}{
+			"a day":              {dossier.DeedQuery{Days: dossier.Period{From: 20240831, To: 20240901}}, []int64{20, 11}, 10},
+			"from a day":         {dossier.DeedQuery{Days: dossier.Period{From: 20240901}}, []int64{40, 21}, 20},
+			"up to a day":        {dossier.DeedQuery{Days: dossier.Period{To: 20240831}}, []int64{10, 1}, 10},
+			"somebody's, of two": {dossier.DeedQuery{By: "token:1", Days: dossier.Period{From: 20240831, To: 20240902}}, []int64{30, 12}, 10},
+			"something, of two":  {dossier.DeedQuery{Object: "3", Days: dossier.Period{From: 20240831, To: 20240902}}, []int64{29, 14}, 4},
+			"a kind":             {dossier.DeedQuery{Action: dossier.ActSee, Days: dossier.Period{From: 20240902}}, []int64{40, 31}, 10},
+			"no such day":        {dossier.DeedQuery{Days: dossier.Period{From: 20250101}}, nil, 0},
+			"of units":           {dossier.DeedQuery{Units: []dossier.UnitCode{"H51", "H51.04"}, Days: dossier.Period{From: 20240902}}, []int64{40, 31}, 10},
+		} {
+			var all []dossier.Deed
+			for c.q.Limit = 3; ; c.q.Before = all[len(all)-1].Seq {
+				page := got[[]dossier.Deed](t)(l.Deeds(ctx, c.q))
+				all = append(all, page...)
+				if len(page) < c.q.Limit {
+					break
+				}
+			}
+			if len(all) != c.n || c.n > 0 && (all[0].Seq != c.want[0] || all[c.n-1].Seq != c.want[1]) {
+				t.Errorf("%s: %d entries, want %d from %v: %+v", name, len(all), c.n, c.want, all)
+			}
+			if l.pool != nil {
+				continue
+			}
+			c.q.Before = 3
+			text, args := deedsText(c.q, 1)
+			must(t, query(ctx, l.read, "EXPLAIN QUERY PLAN "+text, args, func(r *sql.Rows) error {
+				var id, parent, unused int
+				var detail string
+				err := r.Scan(&id, &parent, &unused, &detail)
+				if !strings.HasPrefix(detail, "SEARCH audit USING INDEX audit_") {
+					t.Errorf("%s: %s", name, detail)
+				}
+				return err
+			}))
 		}
 	})
 }
