@@ -99,7 +99,7 @@ func startChild(opt Options) (*child, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pdf: start child: %w", err)
 	}
-	if err := startNice(cmd, opt.Nice); err != nil {
+	if err := start(cmd, opt.Nice); err != nil {
 		return nil, fmt.Errorf("pdf: start child: %w", err)
 	}
 	c.in = in

@@ -10,8 +10,8 @@ import (
 
 func childAttr() *syscall.SysProcAttr { return nil }
 
-// startNice starts the process; its priority is the system's business here.
-func startNice(cmd *exec.Cmd, _ int) error { return cmd.Start() }
+// start starts the process; its priority is the system's business here.
+func start(cmd *exec.Cmd, _ int) error { return cmd.Start() }
 
 func killedBySignal(*os.ProcessState) bool { return false }
 

@@ -7,7 +7,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
-	"sync/atomic"
+	"time"
 
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
 )
@@ -36,26 +36,9 @@ func ChildMain(in io.Reader, out io.Writer) int {
 	// that starts often.
 	model.ConfigPath = "disable"
 
-	requests := make(chan request)
-	var working atomic.Bool
-	var readErr error
-	go func() {
-		defer close(requests)
-		for {
-			var req request
-			if readErr = readFrame(in, &req); readErr != nil {
-				if in == io.Reader(os.Stdin) && working.Load() {
-					// The parent has gone while we work: nobody wants the answer,
-					// and what we work at may never end.
-					os.Exit(0)
-				}
-				return
-			}
-			working.Store(true)
-			requests <- req
-		}
-	}()
-
+	if in == io.Reader(os.Stdin) {
+		go leaveWithParent()
+	}
 	var doc *document
 	var room rooms
 	defer func() { doc.close() }()
@@ -64,25 +47,36 @@ func ChildMain(in io.Reader, out io.Writer) int {
 		// Where the parent has gone the answer will fail, too.
 		_ = writeFrame(out, r)
 	}
-	for req := range requests {
+	for {
+		var req request
+		if err := readFrame(in, &req); err == io.EOF {
+			return 0
+		} else if err != nil {
+			return 1
+		}
 		res := response{}
 		if err := serve(&doc, &room, req, &res, note); err != nil {
 			res = response{Pages: res.Pages}
 			res.fail(err)
 		}
 		if res.Large = doc.large(); req.Op == opClose && !req.Wait {
-			working.Store(false)
 			continue
 		}
 		if err := writeFrame(out, res); err != nil {
 			return 1
 		}
-		working.Store(false)
 	}
-	if readErr != nil && readErr != io.EOF {
-		return 1
+}
+
+// leaveWithParent ends the process when its parent has gone: nobody wants the
+// answer, and what it works at may never end.
+func leaveWithParent() {
+	parent := os.Getppid()
+	for range time.Tick(time.Second) {
+		if os.Getppid() != parent {
+			os.Exit(0)
+		}
 	}
-	return 0
 }
 
 // serve answers one request. A panic of a library is an error like any other

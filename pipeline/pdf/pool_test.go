@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -136,6 +137,11 @@ func TestCancelIsNoVerdict(t *testing.T) {
 // children lists the processes whose parent is this one.
 func children(t testing.TB) []int {
 	t.Helper()
+	return childrenOf(t, os.Getpid())
+}
+
+func childrenOf(t testing.TB, parent int) []int {
+	t.Helper()
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil || len(stats) == 0 {
 		testneed.Missing(t, "/proc", "run on Linux")
@@ -147,7 +153,7 @@ func children(t testing.TB) []int {
 			continue // it has ended
 		}
 		f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-		if f[1] == strconv.Itoa(os.Getpid()) && f[0] != "Z" {
+		if f[1] == strconv.Itoa(parent) && f[0] != "Z" {
 			pid, _ := strconv.Atoi(strings.Fields(string(b))[0])
 			out = append(out, pid)
 		}
@@ -322,4 +328,55 @@ func TestNice(t *testing.T) {
 	if found == 0 && before > 1 {
 		t.Error("no child stands back")
 	}
+}
+
+// parentMode is the argument with which the test binary opens a file in a child of
+// its own and waits.
+const parentMode = "pdf-parent"
+
+func parentMain(path string) error {
+	pool, err := pdf.NewPool(pdf.Options{Children: 1, Limits: pdf.Limits{Time: time.Hour}, Log: zerolog.Nop()})
+	if err != nil {
+		return err
+	}
+	s, err := pool.Open(context.Background(), path)
+	if err != nil {
+		return err
+	}
+	_, err = s.Inspect(context.Background(), pdf.Question{Kind: dossier.Component})
+	return err
+}
+
+// A child that is at work when its parent is killed ends soon after it. It is at
+// work on what never ends: a pipe that nobody writes to.
+func TestChildLeavesWithItsParent(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "endless.pdf")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	parent := exec.Command(os.Args[0], parentMode, path)
+	parent.Stderr = os.Stderr
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	until := func(what string, done func() bool) {
+		for range 600 {
+			if done() {
+				return
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		t.Fatal(what)
+	}
+	var child []int
+	until("there is no child", func() bool { child = childrenOf(t, parent.Process.Pid); return len(child) == 1 })
+	t.Cleanup(func() { syscall.Kill(child[0], syscall.SIGKILL) })
+	// One that waits for its first request ends with its input; this one is to wait
+	// for the pipe.
+	time.Sleep(500 * time.Millisecond)
+	if err := parent.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = parent.Wait() // killed
+	until("the child outlives its parent", func() bool { return errors.Is(syscall.Kill(child[0], 0), syscall.ESRCH) })
 }
