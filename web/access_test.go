@@ -147,6 +147,7 @@ func TestAccessMatrix(t *testing.T) {
 		}
 	}
 	nothing := func(dossier.UnitCode) url.Values { return nil }
+	byOrder := func(dossier.UnitCode) url.Values { return url.Values{"order": {"1/QĐ"}, "reason": {"x"}} }
 	requests := map[string]func(dossier.UnitCode) *http.Request{
 		"OPTIONS /api/v1/uploads": func(dossier.UnitCode) *http.Request { return h.request("OPTIONS", "/api/v1/uploads", "", nil) },
 		"POST /api/v1/uploads": func(u dossier.UnitCode) *http.Request {
@@ -220,11 +221,14 @@ func TestAccessMatrix(t *testing.T) {
 		"POST /api/v1/closings": func(u dossier.UnitCode) *http.Request {
 			return h.request("POST", "/api/v1/closings", "", strings.NewReader(`{"period":"2023-01","unit":"`+string(u)+`"}`), "Content-Type", "application/json")
 		},
-		"GET /api/v1/closings": get("/api/v1/closings"),
-		"POST /documents/{id}/delete": post("/documents/{id}/delete", func(dossier.UnitCode) url.Values {
-			return url.Values{"order": {"1/QĐ"}, "reason": {"x"}}
-		}),
-		"GET /closings": get("/closings"),
+		"GET /api/v1/closings":        get("/api/v1/closings"),
+		"POST /documents/{id}/delete": post("/documents/{id}/delete", byOrder),
+		"POST /documents/{id}/revoke": post("/documents/{id}/revoke", byOrder),
+		"POST /documents/{id}/trust":  post("/documents/{id}/trust", byOrder),
+		"POST /documents/{id}/doubt":  post("/documents/{id}/doubt", byOrder),
+		"POST /documents/{id}/hold":   post("/documents/{id}/hold", byOrder),
+		"POST /documents/{id}/lift":   post("/documents/{id}/lift", byOrder),
+		"GET /closings":               get("/closings"),
 		"POST /closings": post("/closings", func(u dossier.UnitCode) url.Values {
 			return url.Values{"period": {"2023-01"}, "unit": {string(u)}}
 		}),

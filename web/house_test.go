@@ -180,7 +180,7 @@ func newHouse(t *testing.T, s setup) *house {
 
 	h.register()
 	o := web.Options{Pipeline: h.pipeline, Uploads: h.pipeline, Register: h.ledger, Source: h.ledger, Tokens: h.ledger, Lister: lister{h.ledger}, Owners: h.ledger, Auditor: h.ledger,
-		Accounts: h.ledger, People: h.ledger, Deleter: h.pipeline, Closer: closer{h}, SessionStore: h.ledger.Sessions(), Inbox: inbox{h.ledger}, Ready: h.ledger.Ready, Log: log, Version: "test",
+		Accounts: h.ledger, People: h.ledger, Orders: h.pipeline, Closer: closer{h}, SessionStore: h.ledger.Sessions(), Inbox: inbox{h.ledger}, Ready: h.ledger.Ready, Log: log, Version: "test",
 		MaxBody:     8 << 20,
 		Unavailable: func(err error) bool { return errors.Is(err, storage.ErrUnavailable) },
 		Operations: func(ctx context.Context) (web.Operations, error) {
@@ -188,6 +188,7 @@ func newHouse(t *testing.T, s setup) *house {
 			return web.Operations{Pending: st.Pending, Running: st.Running, Faulted: st.Faulted, Oldest: st.Oldest, Ledger: "SQLite", Store: "disk", Runs: h.runs, Checks: h.checks, Checked: h.checked}, err
 		},
 		Pictures: pictures{h.pipeline, pool, dir},
+		Life:     h.ledger.Events,
 		Tray:     h.trays(t, filepath.Join(dir, "hot"), pool),
 	}
 	if s.options != nil {

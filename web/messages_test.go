@@ -63,7 +63,7 @@ func TestMessages(t *testing.T) {
 			t.Errorf("%s: the languages take different values", k)
 		}
 		composed := false
-		for _, p := range []string{"station-", "status-", "state-", "kind-", "door-", "colour-", "conforms-", "event-", "outcome-", "sort-", "side-", "list-", "zone-", "head-", "channel-", "act-", "run-", "check-", "fault-", "role-"} {
+		for _, p := range []string{"station-", "status-", "state-", "kind-", "door-", "colour-", "conforms-", "event-", "outcome-", "sort-", "side-", "list-", "zone-", "head-", "channel-", "act-", "run-", "check-", "fault-", "role-", "order-"} {
 			composed = composed || strings.HasPrefix(k, p)
 		}
 		if !used[k] && !composed {
@@ -93,6 +93,13 @@ func TestMessages(t *testing.T) {
 		for _, k := range []dossier.Door{dossier.DoorAPI, dossier.DoorWeb, dossier.DoorHot, dossier.DoorBackfill, dossier.DoorSubmit} {
 			if _, err := words(lang, "door-"+string(k)); err != nil {
 				t.Error(err)
+			}
+		}
+		for _, k := range []order{orderDelete, orderRevoke, orderTrust, orderDoubt, orderHold, orderLift} {
+			for _, key := range []string{"order-" + k.name, "order-" + k.name + "-help"} {
+				if _, err := words(lang, key); err != nil {
+					t.Error(err)
+				}
 			}
 		}
 		for _, k := range dossier.Actions() {

@@ -15,10 +15,89 @@ import (
 	"sohoa/tally"
 )
 
-// Deleter deletes a document by order; deleting again finishes what was broken
-// off and answers the tombstone that stands.
-type Deleter interface {
+// Orders are what is done to a document that stands, by order. The same order
+// again finishes what was broken off, and changes nothing else.
+type Orders interface {
+	// Delete answers the tombstone that stands.
 	Delete(ctx context.Context, id string, o dossier.Order) (dossier.Tombstone, error)
+	// Revoke: the paper is no longer valid.
+	Revoke(ctx context.Context, id string, o dossier.Order) error
+	// Reverdict: its signatures give it legal value after all, or do not.
+	Reverdict(ctx context.Context, id string, legal bool, o dossier.Order) error
+	// Hold places or lifts a legal hold: what is held nobody deletes.
+	Hold(ctx context.Context, id string, on bool, o dossier.Order) error
+}
+
+// order is an order as a page gives it; its name is the last part of its address
+// and the key of its texts.
+type order struct {
+	name string
+	act  dossier.Action
+	do   func(ctx context.Context, by Orders, id string, o dossier.Order) error
+}
+
+var (
+	orderDelete = order{"delete", dossier.ActDelete, func(ctx context.Context, by Orders, id string, o dossier.Order) error {
+		_, err := by.Delete(ctx, id, o)
+		return err
+	}}
+	orderRevoke = order{"revoke", dossier.ActRevoke, func(ctx context.Context, by Orders, id string, o dossier.Order) error { return by.Revoke(ctx, id, o) }}
+	orderTrust  = order{"trust", dossier.ActReverdict, func(ctx context.Context, by Orders, id string, o dossier.Order) error {
+		return by.Reverdict(ctx, id, true, o)
+	}}
+	orderDoubt = order{"doubt", dossier.ActReverdict, func(ctx context.Context, by Orders, id string, o dossier.Order) error {
+		return by.Reverdict(ctx, id, false, o)
+	}}
+	orderHold = order{"hold", dossier.ActHold, func(ctx context.Context, by Orders, id string, o dossier.Order) error {
+		return by.Hold(ctx, id, true, o)
+	}}
+	orderLift = order{"lift", dossier.ActHold, func(ctx context.Context, by Orders, id string, o dossier.Order) error {
+		return by.Hold(ctx, id, false, o)
+	}}
+)
+
+// lifeNow is what the events since the record say of a document.
+type lifeNow struct{ legal, held bool }
+
+func lifeSince(st dossier.Standing, later []dossier.Event) lifeNow {
+	n := lifeNow{legal: st.Record != nil && st.Record.Verdict.LegalValue}
+	for _, e := range later {
+		switch e.Type {
+		case dossier.EventSignature:
+			n.legal = e.Outcome == dossier.OutcomeTrusted
+		case dossier.EventPolicy:
+			n.held = e.Outcome == dossier.OutcomeHeld
+		}
+	}
+	return n
+}
+
+// ordersFor are the orders that make sense for a document as it stands.
+func ordersFor(st dossier.Standing, now lifeNow) (out []order) {
+	switch {
+	case st.Tombstone != nil:
+		return nil
+	case st.Refusal != nil:
+		return []order{orderDelete}
+	case st.Record == nil:
+		return nil
+	}
+	if !st.Deleted {
+		if !st.Revoked {
+			out = append(out, orderRevoke)
+		}
+		if len(st.Record.Verdict.Signatures) > 0 {
+			if now.legal {
+				out = append(out, orderDoubt)
+			} else {
+				out = append(out, orderTrust)
+			}
+		}
+	}
+	if now.held {
+		return append(out, orderLift)
+	}
+	return append(out, orderHold, orderDelete)
 }
 
 // Closing is a closed period: its figures as they were reported, kept under
@@ -49,14 +128,16 @@ func (s *server) routeOfficer() {
 		Summary: "Keep the figures of a period as reported", Tags: []string{"figures"}, Errors: []int{400, 401, 403, 404, 503}}, s.postClosing)
 	operation(s, mayClosings, huma.Operation{OperationID: "listClosings", Method: "GET", Path: "/api/v1/closings",
 		Summary: "The closed periods", Tags: []string{"figures"}, Errors: []int{401, 403, 503}}, s.getClosings)
-	s.route("POST /documents/{id}/delete", mayOrder, s.deleteForm)
+	for _, x := range []order{orderDelete, orderRevoke, orderTrust, orderDoubt, orderHold, orderLift} {
+		s.route("POST /documents/{id}/"+x.name, mayOrder, s.orderForm(x))
+	}
 	s.route("GET /closings", mayClosings, s.closingsPage)
 	s.route("POST /closings", mayOrder, s.closingForm)
 }
 
-// delete deletes a document by the order of the actor of ctx.
-func (s *server) delete(ctx context.Context, id, number, reason string) error {
-	if s.Deleter == nil {
+// order does something to a document by the order of the actor of ctx.
+func (s *server) order(ctx context.Context, x order, id, number, reason string) error {
+	if s.Orders == nil {
 		return problem("not-wired", nil)
 	}
 	who := actorOf(ctx)
@@ -68,11 +149,10 @@ func (s *server) delete(ctx context.Context, id, number, reason string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.audit(ctx, dossier.ActDelete, unitOf(st), id); err != nil {
+	if err := s.audit(ctx, x.act, unitOf(st), id); err != nil {
 		return err
 	}
-	_, err = s.Deleter.Delete(ctx, id, o)
-	return err
+	return x.do(ctx, s.Orders, id, o)
 }
 
 type deletionInput struct {
@@ -86,7 +166,7 @@ type deletionInput struct {
 type deletionOutput struct{ Body Document }
 
 func (s *server) postDeletion(ctx context.Context, in *deletionInput) (*deletionOutput, error) {
-	if err := s.delete(ctx, in.ID, in.Body.Order, in.Body.Reason); err != nil {
+	if err := s.order(ctx, orderDelete, in.ID, in.Body.Order, in.Body.Reason); err != nil {
 		return nil, err
 	}
 	st, err := s.Pipeline.Standing(ctx, in.ID)
@@ -96,16 +176,18 @@ func (s *server) postDeletion(ctx context.Context, in *deletionInput) (*deletion
 	return &deletionOutput{documentOf(st)}, nil
 }
 
-func (s *server) deleteForm(w http.ResponseWriter, r *http.Request) error {
-	if err := form(w, r); err != nil {
-		return err
+func (s *server) orderForm(x order) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if err := form(w, r); err != nil {
+			return err
+		}
+		id := r.PathValue("id")
+		if err := s.order(r.Context(), x, id, r.PostFormValue("order"), r.PostFormValue("reason")); err != nil {
+			return err
+		}
+		http.Redirect(w, r, "/documents/"+id, http.StatusSeeOther)
+		return nil
 	}
-	id := r.PathValue("id")
-	if err := s.delete(r.Context(), id, r.PostFormValue("order"), r.PostFormValue("reason")); err != nil {
-		return err
-	}
-	http.Redirect(w, r, "/documents/"+id, http.StatusSeeOther)
-	return nil
 }
 
 // closing closes a period of a unit in the name of the actor of ctx.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"sohoa/dossier"
 )
@@ -68,6 +70,104 @@ func TestDeleteByOrder(t *testing.T) {
 	}
 	if got := h.acts(dossier.ActDelete, d.ID); len(got) != 2 || got[0] != "delete@H51.10" {
 		t.Error(got)
+	}
+}
+
+// A hold keeps a document from every deletion until it is lifted; another opinion on
+// the signatures, and a revocation, change the figures. The page offers what makes
+// sense, says what was done, and asks for number and reason each time.
+func TestOrders(t *testing.T) {
+	h := newHouse(t, setup{})
+	r := h.send(h.token(dossier.Clerk, "H51.10"), code("H51.10", 1), "result", "accept/signed-rsa-pades.pdf")
+	var d documentBody
+	r.json(t, &d)
+	person := h.person(dossier.Officer, "H51")
+	do := func(name, number, reason string, want int) {
+		t.Helper()
+		if r := h.post(person, "/documents/"+d.ID+"/"+name, url.Values{"order": {number}, "reason": {reason}}); r.StatusCode != want {
+			t.Fatalf("%s: %d, want %d: %s", name, r.StatusCode, want, r.body)
+		}
+	}
+	see := func(offered ...string) string {
+		t.Helper()
+		r := h.visit(person, "/documents/"+d.ID)
+		for _, x := range []string{"delete", "revoke", "trust", "doubt", "hold", "lift"} {
+			if got := strings.Contains(string(r.body), `action="/documents/`+d.ID+"/"+x+`"`); got != slices.Contains(offered, x) {
+				t.Errorf("%s is offered: %v, want %v", x, got, offered)
+			}
+		}
+		return string(r.body)
+	}
+	results := func(all, legal int) {
+		t.Helper()
+		if x, _, err := h.ledger.Dossier(context.Background(), dossier.Code(code("H51.10", 1))); err != nil || x.Results != all || x.LegalResults != legal {
+			t.Errorf("%d results, %d of legal value, want %d and %d: %v", x.Results, x.LegalResults, all, legal, err)
+		}
+	}
+	first, other, now, then := "trust", "doubt", 0, 1
+	if x, _, err := h.ledger.Dossier(context.Background(), dossier.Code(code("H51.10", 1))); err != nil {
+		t.Fatal(err)
+	} else if x.LegalResults == 1 {
+		first, other, now, then = other, first, then, now
+	}
+	results(1, now)
+	see("delete", "revoke", first, "hold")
+	do(first, "", "x", http.StatusUnprocessableEntity)
+	do(first, "7/KL", " ", http.StatusUnprocessableEntity)
+	results(1, now)
+	do(first, "7/KL-STP", "kiểm tra lại chứng thư", http.StatusSeeOther)
+	results(1, then)
+	if page := see("delete", "revoke", other, "hold"); strings.Contains(page, "có giá trị pháp lý</span>") != (then == 1) || !strings.Contains(page, "7/KL-STP") {
+		t.Error(page)
+	}
+
+	do("hold", "8/TA", "vụ án đang xét", http.StatusSeeOther)
+	if page := see("revoke", other, "lift"); !strings.Contains(page, "Đang phong tỏa") || !strings.Contains(page, "vụ án đang xét") {
+		t.Error(page)
+	}
+	do("delete", "9/QĐ", "hết hạn", http.StatusConflict)
+	results(1, then)
+	do("lift", "10/TA", "án đã có hiệu lực", http.StatusSeeOther)
+	do("revoke", "11/QĐ", "cấp sai thẩm quyền", http.StatusSeeOther)
+	results(0, 0)
+	if page := see("delete", other, "hold"); !strings.Contains(page, "đã thu hồi") {
+		t.Error(page)
+	}
+	do("delete", "12/QĐ", "hết hạn", http.StatusSeeOther)
+	see()
+	for act, n := range map[dossier.Action]int{dossier.ActReverdict: 1, dossier.ActHold: 2, dossier.ActRevoke: 1, dossier.ActDelete: 2} {
+		if got := h.acts(act, d.ID); len(got) != n {
+			t.Errorf("%s: %v", act, got)
+		}
+	}
+	if page := string(h.visit(h.person(dossier.Manager, "H51"), "/documents/"+d.ID).body); strings.Contains(page, "Số quyết định") {
+		t.Error("a manager is offered orders")
+	}
+	r = h.post(person, "/documents/"+d.ID+"/hold", url.Values{"order": {"1"}, "reason": {"x"}}, "Sec-Fetch-Site", "cross-site")
+	if r.StatusCode != http.StatusForbidden {
+		t.Errorf("from another site: %d", r.StatusCode)
+	}
+}
+
+// What the page says of a rejected scan whose days are over: no address that
+// leads nowhere.
+func TestSweptDocument(t *testing.T) {
+	h := newHouse(t, setup{})
+	r := h.send(h.token(dossier.Clerk, "H51.10"), code("H51.10", 1), "component", "reject/low-resolution/100-dpi.pdf")
+	var p problemBody
+	r.json(t, &p)
+	if r.StatusCode != http.StatusUnprocessableEntity || p.Document == "" {
+		t.Fatalf("%d %s", r.StatusCode, r.body)
+	}
+	person, original := h.person(dossier.Officer, "H51"), "/documents/"+p.Document+"/original"
+	if page := string(h.visit(person, "/documents/"+p.Document).body); !strings.Contains(page, original) {
+		t.Error("before: ", page)
+	}
+	if err := h.ledger.Swept(context.Background(), p.Document); err != nil {
+		t.Fatal(err)
+	}
+	if page := string(h.visit(person, "/documents/"+p.Document).body); strings.Contains(page, original) || !strings.Contains(page, "đã hết thời hạn giữ") {
+		t.Error("after: ", page)
 	}
 }
 
@@ -135,9 +235,16 @@ func TestBrowserOfficer(t *testing.T) {
 	b := newBrowser(t, h)
 	b.signIn("luu.tru")
 	b.open("/documents/" + d.ID)
-	b.run(chromedp.Click("details summary"), chromedp.SendKeys("input[name=order]", "12/QĐ-UBND"), chromedp.SendKeys("input[name=reason]", "Quét nhầm hồ sơ"))
+	b.tab("#order-hold > summary") // by keyboard alone
+	b.run(chromedp.KeyEvent(kb.Enter), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent("8/TA"), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent("Vụ án đang xét"))
+	b.picture("order")
+	b.run(chromedp.KeyEvent(kb.Enter))
+	b.has("Đang phong tỏa")
+	b.run(chromedp.Click("#order-lift > summary"), chromedp.SendKeys("#order-lift input[name=order]", "9/TA"), chromedp.SendKeys("#order-lift input[name=reason]", "Án đã có hiệu lực"), chromedp.Click("#order-lift button"))
+	b.until(`document.querySelector("#order-delete")`)
+	b.run(chromedp.Click("#order-delete > summary"), chromedp.SendKeys("#order-delete input[name=order]", "12/QĐ-UBND"), chromedp.SendKeys("#order-delete input[name=reason]", "Quét nhầm hồ sơ"))
 	b.picture("delete")
-	b.run(chromedp.Click("details form button"))
+	b.run(chromedp.Click("#order-delete button"))
 	b.has("đã xóa theo quyết định")
 	b.picture("deleted")
 	b.open("/closings")

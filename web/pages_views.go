@@ -292,7 +292,9 @@ type eventView struct{ At, Type, Detail string }
 type documentPageBody struct {
 	ID, Name, Kind, State, Sign, Class, Message, ReplacedBy, Original, Archive string
 	Dossier                                                                    dossier.Code
-	MayDelete                                                                  bool
+	Held                                                                       bool
+	Swept                                                                      string
+	Orders                                                                     []string
 	Findings                                                                   []string
 	Pages                                                                      []int
 	Facts                                                                      []fact
@@ -321,9 +323,18 @@ func (s *server) documentPage(w http.ResponseWriter, r *http.Request) error {
 	kv := []string{"kind", b.Kind, "paper-code", string(slip.Paper), "number", slip.Number, "issued-on", slip.IssuedOn.Local(),
 		"issued-by", slip.IssuedBy, "file-name", slip.FileName, "received-at", clock(st.Intake.ReceivedAt), "door", named(l, "door", string(slip.Door)),
 		"size", size(file.Size, l), "sha-256", string(file.SHA256)}
-	if !st.Deleted && !st.Swept {
+	switch {
+	case st.Swept:
+		b.Swept = say(l, "swept")
+	case !st.Deleted:
 		b.Original = documentPath(b.ID) + "/original"
 	}
+	later, err := s.later(ctx, st)
+	if err != nil {
+		return err
+	}
+	now := lifeSince(st, later)
+	b.Held = now.held
 	switch {
 	case st.Refusal != nil:
 		b.State, b.Message = say(l, "state-rejected"), st.Refusal.Message.In(l)
@@ -355,24 +366,24 @@ func (s *server) documentPage(w http.ResponseWriter, r *http.Request) error {
 		}
 		switch inForce := st.ReplacedBy == "" && !st.Revoked && !st.Deleted; {
 		case !inForce: // that says more
-		case v.LegalValue:
+		case now.legal:
 			b.State = say(l, "state-legal")
-		case len(v.Findings) > 0:
+		case v.LegalValue || len(v.Findings) > 0: // another opinion since; or it says only what is odd
 			b.State = say(l, "state-stored")
 		}
 		for _, g := range v.Signatures {
 			b.Signatures = append(b.Signatures, signatureOf(g, l))
-		}
-		later, err := s.later(ctx, st)
-		if err != nil {
-			return err
 		}
 		b.Events = lifeOf(append(slices.Clone(st.Record.Events), later...), l)
 	case st.Tombstone != nil:
 		b.Events = lifeOf(st.Tombstone.Events, l)
 	}
 	b.Facts = facts(l, kv...)
-	b.MayDelete = s.Deleter != nil && mayOrder.Roles[actorOf(ctx).Role] != ReachNone && st.Tombstone == nil && (st.Record != nil || st.Refusal != nil)
+	if s.Orders != nil && mayOrder.Roles[actorOf(ctx).Role] != ReachNone {
+		for _, x := range ordersFor(st, now) {
+			b.Orders = append(b.Orders, x.name)
+		}
+	}
 	return s.render(w, r, http.StatusOK, "document", b.Name, b)
 }
 

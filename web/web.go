@@ -116,7 +116,7 @@ type Options struct {
 	// The pages. Without Accounts and SessionStore nobody can sign in.
 	Accounts     Accounts
 	SessionStore scs.Store // with its Ctx methods
-	Deleter      Deleter   // nil: nothing is deleted by the pages or the API
+	Orders       Orders    // nil: orders by the command line only
 	Closer       Closer    // nil: periods are closed by the command line only
 	People       People    // nil: accounts and tokens by the command line only
 	SignOn       *SignOn   // nil: local accounts only

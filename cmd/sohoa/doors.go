@@ -18,7 +18,7 @@ func (a *app) webOptions(h *house, tray *trays) web.Options {
 	return web.Options{
 		Pipeline: h.pipeline, Uploads: h.pipeline, Register: h.ledger, Source: h.ledger, Tokens: h.ledger,
 		Importer: h, Lister: lister{h.ledger}, Targets: h.targets, Imported: h.ledger.Indicators,
-		Accounts: h.ledger, SessionStore: h.ledger.Sessions(), SignOn: a.signOn, People: h.ledger, Deleter: h.pipeline, Closer: closer{h},
+		Accounts: h.ledger, SessionStore: h.ledger.Sessions(), SignOn: a.signOn, People: h.ledger, Orders: h.pipeline, Closer: closer{h},
 		Pictures: h, Inbox: inbox{h.ledger}, Owners: h.ledger, Auditor: h.ledger, Tray: tray.web(),
 		Life:          h.ledger.Events,
 		SecureCookies: a.secureCookies, BehindProxy: a.behindProxy, Registry: h.metrics,
