@@ -297,8 +297,7 @@ func (l *load) settle() {
 			good++
 		}
 		got := ""
-		// A document under which process after process was killed is tried after growing pauses.
-		for late := time.Now().Add(15 * time.Minute); time.Now().Before(late); {
+		for range 6000 {
 			st, err := led.Standing(t.Context(), id)
 			if err != nil {
 				t.Fatalf("acknowledged and lost: document %s: %v", id, err)

@@ -51,7 +51,7 @@ type WorkOptions struct {
 	Workers     int           // for each of the two queues; 0: 2
 	BulkOnly    bool          // leave the counters' papers to others: a process that stands back would keep them waiting
 	Timeout     time.Duration // of one try; 0: 10 minutes
-	MaxAttempts int           // 0: 8
+	MaxAttempts int           // that may fail; 0: 8
 	// Backoff is the pause before the next try, after the attempt-th failed; nil:
 	// 1 s, 5 s, 25 s … at most 15 minutes.
 	Backoff func(attempt int) time.Duration
@@ -95,6 +95,21 @@ func (o WorkOptions) withDefaults() WorkOptions {
 	return o
 }
 
+// deaths is how many tries of a job ended together with their process. It is no
+// failure of the intake's, as far as anybody knows.
+func deaths(job *rivertype.JobRow) int { return job.Attempt - 1 - len(job.Errors) }
+
+// mostDeaths is after how many deaths an intake is taken for their cause.
+func (o WorkOptions) mostDeaths() int { return 4 * o.MaxAttempts }
+
+// last reports whether a try that fails is the last.
+func (o WorkOptions) last(job *rivertype.JobRow) bool {
+	return len(job.Errors)+1 >= o.MaxAttempts || deaths(job) >= o.mostDeaths()
+}
+
+// longestPause is how long at most an intake waits whose worker died.
+const longestPause = 15 * time.Second
+
 // Work hands every queued intake to handle, until ctx ends and what runs is
 // finished. Several processes may work at once.
 //
@@ -109,8 +124,7 @@ func (l *Ledger) Work(ctx context.Context, o WorkOptions, handle func(ctx contex
 		id := j.ID
 		o.Hook("work")
 		var err error
-		if job.Attempt > o.MaxAttempts {
-			// Every try ended together with its process.
+		if deaths(job) >= o.mostDeaths() {
 			err = errDied
 		} else {
 			err = l.handle(jctx, id, !j.Again && job.Attempt == 1, handle)
@@ -120,7 +134,7 @@ func (l *Ledger) Work(ctx context.Context, o WorkOptions, handle func(ctx contex
 			return nil
 		}
 		o.Hook("failed")
-		if o.Outage != nil && job.Attempt <= o.MaxAttempts {
+		if o.Outage != nil && !errors.Is(err, errDied) {
 			wctx, cancel := context.WithCancel(jctx)
 			stop := context.AfterFunc(ctx, cancel) // told to stop: it need not be over
 			out := o.Outage(wctx, err)
@@ -131,7 +145,7 @@ func (l *Ledger) Work(ctx context.Context, o WorkOptions, handle func(ctx contex
 			}
 		}
 		text := shorten(o.Describe(err))
-		last := job.Attempt >= o.MaxAttempts
+		last := o.last(job)
 		l.log.Warn().Str("document", id).Int("attempt", job.Attempt).Bool("last", last).Str("fault", text).Msg("an intake failed")
 		if last {
 			// If this is lost, sweep finds the discarded job and does the same.
@@ -252,7 +266,7 @@ func (l *Ledger) sweep(ctx context.Context) error {
 // errOutage: the try does not count; the intake goes back into the queue.
 var errOutage = errors.New("the archive or the database is away")
 
-var errDied = errors.New("the process ended during every try")
+var errDied = errors.New("process after process ended during a try")
 
 // shorten keeps a message to what a person reads.
 func shorten(s string) string {

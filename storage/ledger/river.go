@@ -80,7 +80,7 @@ func (q *riverQueue[TTx]) start(ctx context.Context, id string, o WorkOptions, w
 		if errors.Is(err, errOutage) {
 			return river.JobSnooze(time.Second)
 		}
-		if err != nil && job.Attempt >= o.MaxAttempts {
+		if err != nil && o.last(job) {
 			return river.JobCancel(err)
 		}
 		return err

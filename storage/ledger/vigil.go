@@ -61,9 +61,9 @@ func (l *Ledger) file(ctx context.Context) (string, error) {
 //
 // That a process died says little of the documents that it had in hand, so the
 // first time they are tried again at once: somebody waits. Where worker after
-// worker dies over a document the pauses grow as after faults: a process that is
-// killed again and again does not use up the document's tries within seconds, and
-// a document that kills it leaves the others room.
+// worker dies over a document there are pauses: a process that is killed again and
+// again does not use up the document's tries within seconds, and a document that
+// kills it leaves the others room.
 func (l *Ledger) reclaim(ctx context.Context, v vigil, backoff func(attempt int) time.Duration) error {
 	worker, at := `json_extract(attempted_by, '$[#-1]')`, `datetime('now', 'subsec', $1 || ' seconds')`
 	if l.pool != nil {
@@ -97,7 +97,7 @@ func (l *Ledger) reclaim(ctx context.Context, v vigil, backoff func(attempt int)
 			for _, attempt := range attempts {
 				pause := time.Duration(0)
 				if attempt > 1 {
-					pause = backoff(attempt - 1)
+					pause = min(backoff(attempt-1), longestPause)
 				}
 				n, err := t.Exec(ctx, `UPDATE river_job SET state = 'available', scheduled_at = `+at+`
 					WHERE state = 'running' AND `+worker+` = $2 AND attempt = $3`, pause.Seconds(), id, attempt)

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/riverqueue/river/rivertype"
+
 	"sohoa/dossier"
 )
 
@@ -24,26 +26,26 @@ func TestWorkersDie(t *testing.T) {
 		dying.close()
 
 		list := func(worker string) string { return fmt.Sprintf(`["%s"]`, worker) }
-		at := `CAST(ROUND(unixepoch(scheduled_at, 'subsec') - unixepoch('now', 'subsec')) AS INTEGER)`
+		at := `CAST(unixepoch(scheduled_at, 'subsec') * 1000 AS INTEGER)`
 		if l.pool != nil {
 			list = func(worker string) string { return "{" + worker + "}" }
-			at = `CAST(ROUND(EXTRACT(EPOCH FROM scheduled_at - now())) AS INTEGER)`
+			at = `CAST(EXTRACT(EPOCH FROM scheduled_at) * 1000 AS BIGINT)`
 		}
-		backoff := func(attempt int) time.Duration { return time.Duration(attempt) * time.Hour }
+		backoff := func(attempt int) time.Duration { return time.Duration(attempt*4) * time.Second }
 		for i, c := range []struct {
 			worker  string
 			attempt int
 			state   string
-			pause   int // hours
+			pause   time.Duration
 		}{
 			{dying.id(), 1, "available", 0},
-			{dying.id(), 2, "available", 1},
-			{dying.id(), 5, "available", 4},
+			{dying.id(), 2, "available", 4 * time.Second},
+			{dying.id(), 9, "available", longestPause},
 			{living.id(), 3, "running", 0},
 			{v.id(), 3, "running", 0},
 		} {
 			door := dossier.DoorAPI
-			if c.attempt == 5 {
+			if c.attempt == 9 {
 				door = dossier.DoorBackfill
 			}
 			in := intake(dossier.Slip{Kind: dossier.Component, Dossier: dossier.Code(fmt.Sprintf("H51.04-240830-%04d", i)), Unit: "H51.04", Door: door})
@@ -53,14 +55,31 @@ func TestWorkersDie(t *testing.T) {
 					c.attempt, list(c.worker), in.ID)
 				return err
 			}))
+			before := time.Now()
 			must(t, l.reclaim(t.Context(), v, backoff))
+			after := time.Now()
 			must(t, l.sweep(t.Context())) // which gives retries a place in the bulk queue: not before their time
 			var state string
-			var pause int
-			must(t, l.read.QueryRowContext(t.Context(), `SELECT state, `+at+` FROM river_job WHERE id = (SELECT job FROM document WHERE id = $1)`, in.ID).Scan(&state, &pause))
-			if state != c.state || max(0, (pause+1800)/3600) != c.pause {
-				t.Errorf("a job at attempt %d is %s for %d s, want %s for %d h", c.attempt, state, pause, c.state, c.pause)
+			var ms int64
+			must(t, l.read.QueryRowContext(t.Context(), `SELECT state, `+at+` FROM river_job WHERE id = (SELECT job FROM document WHERE id = $1)`, in.ID).Scan(&state, &ms))
+			if due := time.UnixMilli(ms); state != c.state || state == "available" && (due.Before(before.Add(c.pause-time.Second)) || due.After(after.Add(c.pause+time.Second))) {
+				t.Errorf("a job at attempt %d is %s until %v, want %s %v after %v", c.attempt, state, due, c.state, c.pause, before)
 			}
 		}
 	})
+}
+
+// TestDeathsAreNotFaults: tries that ended with their process are not counted as
+// failed; only an intake under which one dies after the other is given up.
+func TestDeathsAreNotFaults(t *testing.T) {
+	o := WorkOptions{MaxAttempts: 3}
+	for _, c := range []struct {
+		attempt, failed int
+		last            bool
+	}{{1, 0, false}, {3, 2, true}, {3, 1, false}, {12, 0, false}, {12, 2, true}, {13, 0, true}, {14, 1, true}} {
+		job := &rivertype.JobRow{Attempt: c.attempt, Errors: make([]rivertype.AttemptError, c.failed)}
+		if got := o.last(job); got != c.last {
+			t.Errorf("attempt %d, of which %d failed: last is %v", c.attempt, c.failed, got)
+		}
+	}
 }
