@@ -127,7 +127,7 @@ func (p *Pipeline) receive(ctx context.Context, slip dossier.Slip, body io.Reade
 	}
 	// Somebody else was first, or the slip cannot be taken: nothing names our
 	// original. If this fails the janitor takes it away.
-	if derr := p.Store.Delete(context.WithoutCancel(ctx), storage.Key(in.Original.Key)); derr != nil {
+	if derr := storage.Erase(context.WithoutCancel(ctx), p.Store, storage.Key(in.Original.Key)); derr != nil {
 		p.Log.Warn().Err(derr).Str("document", in.ID).Msg("an original that nobody names was left behind")
 	}
 	return st, err
