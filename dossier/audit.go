@@ -38,6 +38,7 @@ const (
 	ActRevoke    Action = "revoke"    // a paper is no longer valid, by order
 	ActReverdict Action = "reverdict" // another opinion on a document's signatures, by order
 	ActHold      Action = "hold"      // placed or lifted a legal hold, by order
+	ActRefile    Action = "refile"    // moved a paper to the dossier where it belongs, by order
 )
 
 // ActGrant is giving an account or a token a role, in the unit of the deed. It
@@ -53,7 +54,7 @@ func (a Action) OfPeople() bool {
 // Actions lists every action.
 func Actions() []Action {
 	out := []Action{ActSignIn, ActSignOut, ActPassword, ActSee, ActFetch, ActSend, ActReplace, ActReuse, ActAsk, ActList, ActExport, ActReplay, ActDelete, ActImport, ActClose, ActDiscard, ActAmend,
-		ActAccountMake, ActAccountChange, ActAccountPassword, ActAccountLock, ActAccountUnlock, ActTokenMake, ActTokenRevoke, ActRevoke, ActReverdict, ActHold}
+		ActAccountMake, ActAccountChange, ActAccountPassword, ActAccountLock, ActAccountUnlock, ActTokenMake, ActTokenRevoke, ActRevoke, ActReverdict, ActHold, ActRefile}
 	for _, r := range Roles() {
 		out = append(out, ActGrant(r))
 	}

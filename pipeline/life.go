@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"path"
 	"strings"
 	"time"
@@ -30,6 +31,57 @@ const mostEvents = 9999
 // Errors: dossier.ErrOrder, ErrUnknownDocument, ErrUndecided; anything else is ours.
 func (p *Pipeline) Revoke(ctx context.Context, id string, o dossier.Order) error {
 	return p.happen(ctx, id, o, dossier.Event{Type: dossier.EventRevocation, Outcome: dossier.OutcomeSuccess})
+}
+
+// Refile puts a paper that was filed in the wrong dossier into the right one: there
+// it is taken in from the archive's own bytes, with what was said of it since; here
+// it is revoked, by an event that names the other. It answers where the document in
+// the right dossier stands, and does nothing here unless that is stored. Broken off,
+// the same call again goes on; once done it changes nothing. Somebody must be working
+// meanwhile.
+//
+// Errors: of Receive and of Revoke; ErrSlip for a result in force, which has no
+// dossier, and where it lies there already.
+func (p *Pipeline) Refile(ctx context.Context, id string, to dossier.Code, o dossier.Order) (dossier.Standing, error) {
+	o, err := o.Checked()
+	if err != nil {
+		return dossier.Standing{}, err
+	}
+	wrong, err := p.ordinary(ctx, id)
+	if err != nil {
+		return dossier.Standing{}, err
+	}
+	s := wrong.Slip()
+	if s.Kind == dossier.ResultInForce || s.Dossier == to {
+		return dossier.Standing{}, fmt.Errorf("%w: it cannot be moved there", ErrSlip)
+	}
+	s.Dossier, s.Unit, s.Procedure, s.Replaces = to, "", "", ""
+	s.By, s.Door = o.By, dossier.DoorSubmit
+	var body io.ReadSeekCloser // none where it reuses the file of a third
+	if s.Reuses == "" {
+		if body, _, err = p.OpenOriginal(ctx, wrong); err != nil {
+			return dossier.Standing{}, err
+		}
+		defer body.Close() // it was only read
+	}
+	right, err := p.Receive(ctx, s, body, ReceiveOptions{})
+	for err == nil && right.State == dossier.Pending {
+		right, err = p.Wait(ctx, right.Intake.ID, time.Minute)
+	}
+	if err != nil || right.State != dossier.Stored {
+		return right, err
+	}
+	events, err := p.events(ctx, Folder(wrong.Intake))
+	if err != nil {
+		return right, err
+	}
+	// What was found out about it later, its bytes do not say.
+	if e := latest(events, dossier.EventSignature); e != nil {
+		if err := p.happen(ctx, right.Intake.ID, o, dossier.Event{Type: e.Type, Outcome: e.Outcome}); err != nil {
+			return right, err
+		}
+	}
+	return right, p.happen(ctx, id, o, dossier.Event{Type: dossier.EventRevocation, Outcome: dossier.OutcomeSuccess, Detail: right.Intake.ID})
 }
 
 // Reverdict enters another opinion on a stored document's legal value than its

@@ -83,6 +83,82 @@ func TestWhatHappensLater(t *testing.T) {
 	samePicture(t, r, r.rebuilt(t))
 }
 
+// TestRefile: a paper filed in the wrong dossier counts in the right one, as it was
+// judged last and with what was said of it last, and no more in the wrong one.
+func TestRefile(t *testing.T) {
+	for name, hook := range map[string]pipeline.Step{"undisturbed": "", "broken off before the event": pipeline.StepEvent, "before the ledger": pipeline.StepEvented} {
+		t.Run(name, func(t *testing.T) {
+			broken := false
+			r := newRig(t, rigOptions{hook: func(at pipeline.Point) error {
+				if broken && at.Step == hook && !at.After {
+					return errLost
+				}
+				return nil
+			}})
+			defer r.work(t)()
+			ctx := t.Context()
+			const right = dossier.Code("H51.11-240801-0003")
+			wrong := r.verdict(t, r.send(t, slip(dossier.ResultKind, known, ""), file(t, "accept/signed-rsa-pades.pdf")))
+			paper := r.verdict(t, r.send(t, slip(dossier.Component, known, "GT01"), file(t, "accept/page.jpg")))
+			if err := r.pipe.Reverdict(ctx, wrong.Intake.ID, false, order); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.pipe.Amend(ctx, wrong.Intake.ID, dossier.Slip{By: "account:1", Name: "Giấy phép"}); err != nil {
+				t.Fatal(err)
+			}
+			if broken = hook != ""; broken {
+				if _, err := r.pipe.Refile(ctx, wrong.Intake.ID, right, order); !errors.Is(err, errLost) {
+					t.Fatal(err)
+				}
+				broken = false
+			}
+			var st dossier.Standing
+			for range 2 { // again changes nothing
+				var err error
+				if st, err = r.pipe.Refile(ctx, wrong.Intake.ID, right, order); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if s := st.Slip(); st.State != dossier.Stored || s.Dossier != right || s.Name != "Giấy phép" || st.Record.Original.SHA256 != wrong.Intake.Original.SHA256 || st.Record.Original.Key == wrong.Intake.Original.Key {
+				t.Errorf("in the right dossier: %+v", st)
+			}
+			if now, err := r.pipe.Standing(ctx, wrong.Intake.ID); err != nil || !now.Revoked {
+				t.Errorf("in the wrong dossier: %+v, %v", now, err)
+			}
+			if num, _ := rate(t, r, "4.1", "H51"); num != 0 {
+				t.Error("a result found untrusted counts where it was moved to")
+			}
+			if err := r.pipe.Reverdict(ctx, st.Intake.ID, true, order); err != nil {
+				t.Fatal(err)
+			}
+			for unit, want := range map[dossier.UnitCode]int64{"H51.10": 0, "H51.11": 1} {
+				if num, _ := rate(t, r, "4.1", unit); num != want {
+					t.Errorf("4.1 of %s is %d, want %d", unit, num, want)
+				}
+			}
+			for to, want := range map[dossier.Code]error{known: pipeline.ErrSlip, "H99.99-240801-0001": dossier.ErrUnknownUnit} {
+				if _, err := r.pipe.Refile(ctx, paper.Intake.ID, to, order); !errors.Is(err, want) {
+					t.Errorf("to %s: %v, want %v", to, err, want)
+				}
+			}
+			r.send(t, slip(dossier.Component, right, "GT01"), file(t, "accept/page.png"))
+			if _, err := r.pipe.Refile(ctx, paper.Intake.ID, right, order); !errors.Is(err, dossier.ErrPaperTaken) {
+				t.Errorf("where another lies: %v", err)
+			}
+			if _, err := r.pipe.Refile(ctx, paper.Intake.ID, right, dossier.Order{}); !errors.Is(err, dossier.ErrOrder) {
+				t.Error(err)
+			}
+			if now, err := r.pipe.Standing(ctx, paper.Intake.ID); err != nil || now.Revoked {
+				t.Errorf("one that could not be moved: %+v, %v", now, err)
+			}
+			if d := r.deeply(t); len(d) != 0 {
+				t.Errorf("verify: %v", d)
+			}
+			samePicture(t, r, r.rebuilt(t))
+		})
+	}
+}
+
 // TestAmend: what is said of a paper is corrected; its record and its folder stay,
 // and who deletes it deletes what was corrected, too.
 func TestAmend(t *testing.T) {

@@ -469,6 +469,7 @@ var messages = map[string]dossier.Text{
 	"act-revoke":    {VI: "thu hồi giấy", EN: "revoked"},
 	"act-reverdict": {VI: "đánh giá lại chữ ký", EN: "judged signatures anew"},
 	"act-hold":      {VI: "phong tỏa / bỏ phong tỏa", EN: "placed or lifted a legal hold"},
+	"act-refile":    {VI: "chuyển sang hồ sơ khác", EN: "moved to another dossier"},
 
 	"act-close":            {VI: "khóa kỳ", EN: "closed a period"},
 	"act-account-make":     {VI: "tạo tài khoản", EN: "made an account"},

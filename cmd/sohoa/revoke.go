@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sohoa/dossier"
+	"sohoa/pipeline"
 	"sohoa/storage"
 )
 
@@ -27,6 +28,41 @@ same paper may be handed in again.`,
 			})
 		},
 	}
+	o.add(cmd)
+	return cmd
+}
+
+func newRefileCommand(a *app) *cobra.Command {
+	var o orderFlags
+	var code string
+	cmd := &cobra.Command{
+		Use:   "refile DOCUMENT --dossier CODE --order NUMBER --reason TEXT",
+		Short: "Put a paper that was filed in the wrong dossier into the right one; the tallies follow",
+		Long: `refile takes the paper in for the right dossier, from the archive's own bytes, and
+revokes it in the wrong one: there it counts no more, and may then be deleted by
+order. It prints the id of the document in the right dossier, then that of the
+wrong. The same command again finishes what was broken off.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			to, err := dossier.ParseCode(code)
+			if err != nil {
+				return usage("--dossier: %w", err)
+			}
+			return a.byOrder(cmd.Context(), args[0], o, dossier.ActRefile, func(h *house, o dossier.Order) error {
+				stop := h.workBeside(cmd.Context(), false)
+				st, err := h.pipeline.Refile(cmd.Context(), args[0], to, o)
+				if err = errors.Join(err, stop()); err != nil {
+					return err
+				}
+				if st.State != dossier.Stored {
+					return fmt.Errorf("in the right dossier it is %s: %s", st.State, st.Fault)
+				}
+				fmt.Fprintln(a.stdout, st.Intake.ID)
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&code, "dossier", "", "code of the dossier where it belongs")
 	o.add(cmd)
 	return cmd
 }
@@ -83,7 +119,7 @@ func (a *app) byOrder(ctx context.Context, id string, f orderFlags, act dossier.
 	if err == nil {
 		err = do(h, o)
 	}
-	for _, known := range []error{dossier.ErrUnknownDocument, dossier.ErrUndecided, storage.ErrLocked, errors.ErrUnsupported} {
+	for _, known := range []error{dossier.ErrUnknownDocument, dossier.ErrUndecided, dossier.ErrUnknownUnit, dossier.ErrPaperTaken, pipeline.ErrSlip, storage.ErrLocked, errors.ErrUnsupported} {
 		if errors.Is(err, known) {
 			return usage("%w", err)
 		}
