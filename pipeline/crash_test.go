@@ -36,6 +36,7 @@ type crashPlan struct {
 	Base  base
 	Files []string // absolute, so that the child needs no testing.T
 	Point *pipeline.Point
+	Own   bool
 }
 
 // errand is one document of the load: a good scan, a signed result that is found
@@ -80,7 +81,7 @@ func crashMain(plan string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
 	}
-	r, err := openRig(p.Dir, rigOptions{base: p.Base, hook: func(at pipeline.Point) error {
+	r, err := openRig(p.Dir, rigOptions{base: p.Base, own: p.Own, hook: func(at pipeline.Point) error {
 		if at == *p.Point {
 			syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {} // the signal is on its way
@@ -106,7 +107,10 @@ func runLoad(r *rig, files []string) error {
 	working := make(chan error, 1)
 	wctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	go func() { working <- r.ledger.Work(wctx, workOptions, r.pipe.Process) }()
+	o, ready := workOptions, make(chan struct{})
+	o.Ready = func() { close(ready) }
+	go func() { working <- r.ledger.Work(wctx, o, r.pipe.Process) }()
+	<-ready
 	first := ""
 	for i, e := range load() {
 		if e.first {
@@ -159,7 +163,7 @@ func (r *rig) handIn(ctx context.Context, s dossier.Slip, b []byte) (dossier.Sta
 			return append(there, dossier.Standing{})[0], err
 		}
 	}
-	return r.pipe.Receive(ctx, s, bytes.NewReader(b), pipeline.ReceiveOptions{})
+	return r.pipe.Receive(ctx, s, bytes.NewReader(b), pipeline.ReceiveOptions{Work: r.own})
 }
 
 func loadFiles(t *testing.T) (files []string) {
@@ -249,8 +253,8 @@ const (
 var errLost = errors.New("the answer was lost")
 
 // TestCrashMatrix breaks every step in every way, on every store and ledger;
-// after resuming, archive, ledger and tallies equal those of the undisturbed run,
-// and verification finds nothing. In CI the pairs of store and ledger take turns:
+// be it worked by the queue or by who received it; after resuming, archive, ledger
+// and tallies equal those of the undisturbed run, and verification finds nothing. In CI the pairs of store and ledger take turns:
 // each step and way is met on one pair, each pair meets every step;
 // SOHOA_CRASH=all is all of them on each.
 func TestCrashMatrix(t *testing.T) {
@@ -259,27 +263,29 @@ func TestCrashMatrix(t *testing.T) {
 	for s, step := range pipeline.Steps() {
 		for w, way := range ways {
 			for b, on := range bases {
-				if os.Getenv("SOHOA_CRASH") != "all" && (s+w)%len(bases) != b {
-					continue
-				}
-				t.Run(fmt.Sprintf("%s/%s/%s", step, way, on.name), func(t *testing.T) {
-					t.Parallel() // it mostly waits for disks
-					switch way {
-					case killedBefore, killedAfter:
-						killed(t, on.on(t), pipeline.Point{Step: step, After: way == killedAfter}, want)
-					default:
-						broken(t, on.on(t), pipeline.Point{Step: step, After: way == reportedLost}, want)
+				for _, own := range []bool{false, true} {
+					if os.Getenv("SOHOA_CRASH") != "all" && ((s+w)%len(bases) != b || own != ((s+w/2)%2 == 0)) {
+						continue
 					}
-				})
+					t.Run(fmt.Sprintf("%s/%s/%s/own=%v", step, way, on.name, own), func(t *testing.T) {
+						t.Parallel() // it mostly waits for disks
+						switch way {
+						case killedBefore, killedAfter:
+							killed(t, on.on(t), pipeline.Point{Step: step, After: way == killedAfter}, own, want)
+						default:
+							broken(t, on.on(t), pipeline.Point{Step: step, After: way == reportedLost}, own, want)
+						}
+					})
+				}
 			}
 		}
 	}
 }
 
 // broken lets the first of these steps fail.
-func broken(t *testing.T, on base, point pipeline.Point, want string) {
+func broken(t *testing.T, on base, point pipeline.Point, own bool, want string) {
 	var met atomic.Bool
-	r := newRig(t, rigOptions{base: on, hook: func(at pipeline.Point) error {
+	r := newRig(t, rigOptions{base: on, own: own, hook: func(at pipeline.Point) error {
 		if at == point && !met.Swap(true) {
 			return errLost
 		}
@@ -293,10 +299,10 @@ func broken(t *testing.T, on base, point pipeline.Point, want string) {
 
 // killed lets the process die by SIGKILL at the first of these steps, and another
 // go on.
-func killed(t *testing.T, on base, point pipeline.Point, want string) {
+func killed(t *testing.T, on base, point pipeline.Point, own bool, want string) {
 	r := newRig(t, rigOptions{base: on})
 	r.close()
-	plan, err := json.Marshal(crashPlan{r.dir, on, loadFiles(t), &point})
+	plan, err := json.Marshal(crashPlan{r.dir, on, loadFiles(t), &point, own})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -307,7 +313,7 @@ func killed(t *testing.T, on base, point pipeline.Point, want string) {
 	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 		t.Fatalf("the process was not killed at this step: %v\n%s", err, out)
 	}
-	resumed, err := openRig(r.dir, rigOptions{base: on})
+	resumed, err := openRig(r.dir, rigOptions{base: on, own: own})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,6 +48,7 @@ func TestMain(m *testing.M) {
 // rig is a whole house on a folder: directory store, SQLite, judge.
 type rig struct {
 	dir    string
+	own    bool // documents are worked by who receives them
 	store  storage.Store
 	ledger *ledger.Ledger
 	pipe   *pipeline.Pipeline
@@ -58,6 +59,7 @@ type rigOptions struct {
 	wrap func(storage.Store) storage.Store
 	hook func(pipeline.Point) error
 	base base
+	own  bool
 
 	damaged bool // the test damages records: they are not held against their schemas
 }
@@ -112,7 +114,7 @@ var buckets atomic.Int64
 func openRig(dir string, o rigOptions) (*rig, error) {
 	ctx := context.Background()
 	log := zerolog.New(os.Stderr).Level(zerolog.ErrorLevel)
-	r := &rig{dir: dir}
+	r := &rig{dir: dir, own: o.own}
 	spool := filepath.Join(dir, "spool")
 	if o.base.S3 != nil {
 		d, err := s3.Open(ctx, *o.base.S3)

@@ -24,8 +24,12 @@ type Ledger interface {
 	// with Again set. It answers dossier.ErrPaperTaken, ErrUnknownDocument or
 	// ErrNotReplaceable where the slip cannot be taken.
 	Receive(ctx context.Context, in dossier.Intake) (dossier.Standing, error)
+	// Take is Receive for a caller who works the intake himself, at once, by calling
+	// work, whose error is a fault that leaves the intake to the queue. Work is nil
+	// where the queue has it, or where there is nothing to do.
+	Take(ctx context.Context, in dossier.Intake) (st dossier.Standing, work func(context.Context, func(context.Context, dossier.Intake) error) error, err error)
 	// Settle enters the record: document, dossier, tallies, the document it
-	// replaces and, when ctx is a job's, the job's end, all or nothing.
+	// replaces and, when ctx is that of work, the job's end, all or nothing.
 	// A record that has been entered already changes nothing.
 	Settle(ctx context.Context, rec dossier.Record) error
 	// Refuse enters a refusal in the same way. It counts for nothing.

@@ -25,6 +25,11 @@ var (
 // ReceiveOptions are what a door knows of a transfer.
 type ReceiveOptions struct {
 	Digest dossier.Digest // promised by the sender; empty: not checked
+	// Work: the caller waits for the verdict and has hands of its own. The document
+	// is worked in the call where this process has workers, without waiting for
+	// one of them; the standing is then the verdict's, or Pending where the try
+	// failed and the queue has it.
+	Work bool
 }
 
 // Receive takes one document in: streams its bytes once, hashing, into the
@@ -39,7 +44,7 @@ type ReceiveOptions struct {
 // ErrTransfer; anything else is ours.
 func (p *Pipeline) Receive(ctx context.Context, slip dossier.Slip, body io.Reader, o ReceiveOptions) (dossier.Standing, error) {
 	start := time.Now()
-	st, err := p.receive(ctx, slip, body, o)
+	st, work, err := p.receive(ctx, slip, body, o)
 	outcome := OK
 	if err != nil {
 		outcome = Fault
@@ -49,10 +54,26 @@ func (p *Pipeline) Receive(ctx context.Context, slip dossier.Slip, body io.Reade
 	}
 	p.Observe(ctx, Observation{Document: st.Intake.ID, Again: st.Again, Unit: st.Intake.Slip.Unit, Door: slip.Door,
 		Stage: "receive", Outcome: outcome, Err: err, Start: start, End: time.Now()})
-	return st, err
+	if work == nil {
+		return st, err
+	}
+	var verdict dossier.Standing
+	if work(ctx, func(ctx context.Context, in dossier.Intake) (err error) {
+		verdict, err = p.process(ctx, in)
+		return err
+	}) != nil {
+		return st, nil // logged there, and tried again
+	}
+	if verdict.State == "" {
+		return p.Ledger.Standing(ctx, st.Intake.ID)
+	}
+	return verdict, nil
 }
 
-func (p *Pipeline) receive(ctx context.Context, slip dossier.Slip, body io.Reader, o ReceiveOptions) (dossier.Standing, error) {
+// working is the ledger's work.
+type working = func(context.Context, func(context.Context, dossier.Intake) error) error
+
+func (p *Pipeline) receive(ctx context.Context, slip dossier.Slip, body io.Reader, o ReceiveOptions) (_ dossier.Standing, work working, _ error) {
 	temp, given := body.(*storage.Temp)
 	kept := false
 	defer func() {
@@ -62,38 +83,39 @@ func (p *Pipeline) receive(ctx context.Context, slip dossier.Slip, body io.Reade
 	}()
 	slip, err := p.check(ctx, slip)
 	if err != nil {
-		return dossier.Standing{}, err
+		return dossier.Standing{}, nil, err
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
-		return dossier.Standing{}, fmt.Errorf("new id: %w", err)
+		return dossier.Standing{}, nil, fmt.Errorf("new id: %w", err)
 	}
 	in := dossier.Intake{ID: id.String(), Slip: slip, ReceivedAt: p.Now().UTC().Truncate(time.Millisecond)}
 	if slip.Reuses != "" {
-		return p.reuse(ctx, in)
+		st, err := p.reuse(ctx, in)
+		return st, nil, err
 	}
 
 	if !given {
 		if temp, err = p.spool(body); err != nil {
-			return dossier.Standing{}, err
+			return dossier.Standing{}, nil, err
 		}
 	}
 	digest := dossier.Digest(temp.SHA256())
 	if o.Digest != "" && o.Digest != digest {
-		return dossier.Standing{}, ErrDigest
+		return dossier.Standing{}, nil, ErrDigest
 	}
 	// Asked before anything is written, so that sending again what is already
 	// here, which a resumed backfill does by the thousand, costs one look-up.
 	if st, found, err := p.Ledger.Seen(ctx, slip, digest); err != nil {
-		return dossier.Standing{}, err
+		return dossier.Standing{}, nil, err
 	} else if found {
-		return st, nil
+		return st, nil, nil
 	}
 
 	// What it is, the judge says; here it only gets a name people can open.
 	head, err := temp.Head()
 	if err != nil {
-		return dossier.Standing{}, err
+		return dossier.Standing{}, nil, err
 	}
 	mediaType, ext, ok := pdf.Sniff(head)
 	if !ok {
@@ -109,28 +131,32 @@ func (p *Pipeline) receive(ctx context.Context, slip dossier.Slip, body io.Reade
 		return p.Store.Put(ctx, storage.Key(in.Original.Key), temp, storage.Info{
 			Size: in.Original.Size, SHA256: string(digest), ContentType: mediaType, Meta: meta(in)})
 	}); err != nil {
-		return dossier.Standing{}, err
+		return dossier.Standing{}, nil, err
 	}
 	var st dossier.Standing
 	err = p.durable(StepIntake, func() (err error) {
-		st, err = p.Ledger.Receive(ctx, in)
+		if o.Work {
+			st, work, err = p.Ledger.Take(ctx, in)
+		} else {
+			st, err = p.Ledger.Receive(ctx, in)
+		}
 		return err
 	})
 	if err != nil && !refusedByLedger(err) {
 		// The answer may have been lost after the commit: the original must stay.
 		// If it was not committed the janitor takes the original away.
-		return dossier.Standing{}, err
+		return dossier.Standing{}, nil, err
 	}
 	if err == nil && st.Intake.ID == in.ID {
 		kept = p.fresh.keep(in.Original, temp)
-		return st, nil
+		return st, work, nil
 	}
 	// Somebody else was first, or the slip cannot be taken: nothing names our
 	// original. If this fails the janitor takes it away.
 	if derr := storage.Erase(context.WithoutCancel(ctx), p.Store, storage.Key(in.Original.Key)); derr != nil {
 		p.Log.Warn().Err(derr).Str("document", in.ID).Msg("an original that nobody names was left behind")
 	}
-	return st, err
+	return st, nil, err
 }
 
 // spool copies the body into a temporary file.

@@ -74,7 +74,11 @@ func (r *run) enter(rec dossier.Record) error {
 	if err := r.p.durable(StepRetain, func() error { return r.p.retain(r.ctx, rec) }); err != nil {
 		return err
 	}
-	return r.p.durable(StepEnter, func() error { return r.p.Ledger.Settle(r.ctx, rec) })
+	if err := r.p.durable(StepEnter, func() error { return r.p.Ledger.Settle(r.ctx, rec) }); err != nil {
+		return err
+	}
+	r.verdict = dossier.Standing{Intake: r.in, State: dossier.Stored, Record: &rec}
+	return nil
 }
 
 // refuse writes the refusal. If that fails it is a fault, not a rejection.
@@ -103,7 +107,11 @@ func (r *run) refuse(rej *dossier.Rejection) error {
 }
 
 func (r *run) enterRefusal(ref dossier.Refusal) error {
-	return r.p.durable(StepRefuse, func() error { return r.p.Ledger.Refuse(r.ctx, ref) })
+	if err := r.p.durable(StepRefuse, func() error { return r.p.Ledger.Refuse(r.ctx, ref) }); err != nil {
+		return err
+	}
+	r.verdict = dossier.Standing{Intake: r.in, State: dossier.Refused, Refusal: &ref}
+	return nil
 }
 
 // record puts together record.json. Every value comes from the intake and the

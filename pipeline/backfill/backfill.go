@@ -110,6 +110,9 @@ type Options struct {
 	Sleep    func(ctx context.Context, d time.Duration) error // for tests; nil: real
 }
 
+// inFlight is how many documents are in flight where nobody says otherwise.
+const inFlight = 4
+
 // ErrAway: the door could not be reached for longer than Patience. What was
 // handed in stands; starting again goes on.
 var ErrAway = errors.New("backfill: the server or the ledger cannot be reached")
@@ -145,7 +148,7 @@ type run struct {
 
 func newRun(s *sheet.Sheet, o Options) (*run, error) {
 	if o.Parallel <= 0 {
-		o.Parallel = 4
+		o.Parallel = inFlight
 	}
 	if o.Patience <= 0 {
 		o.Patience = 30 * time.Minute

@@ -167,10 +167,15 @@ func (t *tx) count(ctx context.Context, s subject) error {
 // Errors about the slip: dossier.ErrPaperTaken, ErrUnknownDocument,
 // ErrNotReplaceable, ErrUnknownUnit.
 func (l *Ledger) Receive(ctx context.Context, in dossier.Intake) (dossier.Standing, error) {
+	return l.receive(ctx, in, l.queue.insert)
+}
+
+// receive records the intake with the job that insert makes.
+func (l *Ledger) receive(ctx context.Context, in dossier.Intake, insert inserter) (dossier.Standing, error) {
 	in.Slip = storable(in.Slip)
 	var st dossier.Standing
 	err := l.updateTogether(ctx, func(ctx context.Context, t *tx) (err error) {
-		st, err = t.receive(ctx, in)
+		st, err = t.receive(ctx, in, insert)
 		return err
 	})
 	if err != nil {
@@ -179,7 +184,7 @@ func (l *Ledger) Receive(ctx context.Context, in dossier.Intake) (dossier.Standi
 	return st, nil
 }
 
-func (t *tx) receive(ctx context.Context, in dossier.Intake) (dossier.Standing, error) {
+func (t *tx) receive(ctx context.Context, in dossier.Intake, insert inserter) (dossier.Standing, error) {
 	s := in.Slip
 	if s.Kind == dossier.ResultInForce {
 		known, err := knownUnits(ctx, t, []dossier.UnitCode{s.Unit})
@@ -229,7 +234,7 @@ func (t *tx) receive(ctx context.Context, in dossier.Intake) (dossier.Standing, 
 			return dossier.Standing{}, dossier.ErrUnknownDocument
 		}
 	}
-	job, err := t.l.queue.insert(ctx, t, intakeJob{ID: in.ID}, s)
+	job, err := insert(ctx, t, intakeJob{ID: in.ID}, s)
 	if err != nil {
 		return dossier.Standing{}, fmt.Errorf("queue: %w", err)
 	}
@@ -312,6 +317,9 @@ func (l *Ledger) Settle(ctx context.Context, rec dossier.Record) error {
 		if err != nil {
 			return err
 		}
+		if err := t.endOwn(ctx); err != nil {
+			return err
+		}
 		switch {
 		case d.deleted == deletedByOrder, d.state == dossier.Stored:
 			return nil
@@ -363,6 +371,9 @@ func (l *Ledger) Refuse(ctx context.Context, ref dossier.Refusal) error {
 	err = l.updateTogether(ctx, func(ctx context.Context, t *tx) error {
 		_, d, err := t.open(ctx, in)
 		if err != nil {
+			return err
+		}
+		if err := t.endOwn(ctx); err != nil {
 			return err
 		}
 		switch {

@@ -58,6 +58,8 @@ type Ledger struct {
 
 	mu    sync.Mutex
 	kicks map[chan string]struct{} // woken when this process has queued a job
+
+	own own // intakes that this process works without the queue
 }
 
 // Open opens the ledger named by dsn: "sqlite:/path/ledger.db" or

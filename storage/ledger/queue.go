@@ -41,10 +41,15 @@ type queue interface {
 	migrate(ctx context.Context) error
 	// insert queues a document's job in the transaction.
 	insert(ctx context.Context, t *tx, j intakeJob, s dossier.Slip) (job int64, err error)
+	// insertRunning makes a job that the worker is running already.
+	insertRunning(ctx context.Context, t *tx, j intakeJob, s dossier.Slip, worker string) (job int64, err error)
 	// start begins to work; stop drains: it waits for what runs, or ends it when
 	// its context does.
 	start(ctx context.Context, id string, o WorkOptions, work func(ctx context.Context, job *rivertype.JobRow, j intakeJob) error) (stop func(context.Context) error, err error)
 }
+
+// inserter makes the job of an intake.
+type inserter func(ctx context.Context, t *tx, j intakeJob, s dossier.Slip) (job int64, err error)
 
 // WorkOptions say how intakes are worked. The zero value works.
 type WorkOptions struct {
@@ -67,9 +72,8 @@ type WorkOptions struct {
 	// logged. It may wait until the outage is over, but no longer than ctx. Nil:
 	// every fault counts.
 	Outage func(ctx context.Context, err error) bool
-	// Hook is told "work" before an intake is handled, "done" or "failed" after;
-	// nil: nobody is.
-	Hook func(event string)
+	// Ready is told when the workers are up; nil: nobody is.
+	Ready func()
 }
 
 func (o WorkOptions) withDefaults() WorkOptions {
@@ -89,8 +93,8 @@ func (o WorkOptions) withDefaults() WorkOptions {
 	if o.Describe == nil {
 		o.Describe = func(err error) string { return err.Error() }
 	}
-	if o.Hook == nil {
-		o.Hook = func(string) {}
+	if o.Ready == nil {
+		o.Ready = func() {}
 	}
 	return o
 }
@@ -120,42 +124,11 @@ const longestPause = 15 * time.Second
 // if the process died before the queue knew.
 func (l *Ledger) Work(ctx context.Context, o WorkOptions, handle func(ctx context.Context, in dossier.Intake) error) error {
 	o = o.withDefaults()
+	tr := trier{l, ctx, o}
 	work := func(jctx context.Context, job *rivertype.JobRow, j intakeJob) error {
-		id := j.ID
-		o.Hook("work")
-		var err error
-		if deaths(job) >= o.mostDeaths() {
-			err = errDied
-		} else {
-			err = l.handle(jctx, id, !j.Again && job.Attempt == 1, handle)
-		}
-		if err == nil {
-			o.Hook("done")
-			return nil
-		}
-		o.Hook("failed")
-		if o.Outage != nil && !errors.Is(err, errDied) {
-			wctx, cancel := context.WithCancel(jctx)
-			stop := context.AfterFunc(ctx, cancel) // told to stop: it need not be over
-			out := o.Outage(wctx, err)
-			stop()
-			cancel()
-			if out {
-				return errOutage
-			}
-		}
-		text := shorten(o.Describe(err))
-		last := o.last(job)
-		l.log.Warn().Str("document", id).Int("attempt", job.Attempt).Bool("last", last).Str("fault", text).Msg("an intake failed")
-		if last {
-			// If this is lost, sweep finds the discarded job and does the same.
-			fctx, cancel := context.WithTimeout(context.WithoutCancel(jctx), 30*time.Second)
-			defer cancel()
-			if ferr := l.fault(fctx, id, text); ferr != nil {
-				l.log.Error().Err(ferr).Str("document", id).Msg("a fault could not be entered")
-			}
-		}
-		return errors.New(text)
+		return tr.try(jctx, j.ID, job, func() error {
+			return l.handle(jctx, j.ID, !j.Again && job.Attempt == 1, handle)
+		})
 	}
 	// The database was there when the ledger was opened; if it is away now, it comes
 	// back, and a process with doors need not end for it.
@@ -177,6 +150,9 @@ func (l *Ledger) Work(ctx context.Context, o WorkOptions, handle func(ctx contex
 		}
 	}
 	defer v.close()
+	l.own.begin(v.id(), tr)
+	defer l.own.end(v.id())
+	o.Ready()
 	look := time.NewTicker(vigilEvery)
 	defer look.Stop()
 	sweep := time.NewTicker(time.Minute)
@@ -199,6 +175,7 @@ func (l *Ledger) Work(ctx context.Context, o WorkOptions, handle func(ctx contex
 			return nil
 		case <-look.C:
 			say("looking for dead workers", l.reclaim(ctx, v, o.Backoff))
+			say("looking for intakes that nobody works", l.disown(ctx, v.id(), o.Backoff(1)))
 		case <-sweep.C:
 			say("looking for abandoned intakes", l.sweep(ctx))
 		}
@@ -223,7 +200,61 @@ func (l *Ledger) startWork(ctx context.Context, o WorkOptions, work func(context
 	return v, stop, err
 }
 
-func (l *Ledger) handle(ctx context.Context, id string, untried bool, handle func(ctx context.Context, in dossier.Intake) error) (err error) {
+// trier makes the tries of a Work.
+type trier struct {
+	l    *Ledger
+	stop context.Context // ends when Work is to end
+	o    WorkOptions
+}
+
+// try makes a try of an intake, and enters it in the failure inbox after the last.
+// What comes back is nil, errOutage or a fault that may be kept.
+func (t trier) try(ctx context.Context, id string, job *rivertype.JobRow, f func() error) error {
+	var err error
+	if deaths(job) >= t.o.mostDeaths() {
+		err = errDied
+	} else {
+		err = t.l.guard(id, f)
+	}
+	if err == nil {
+		return nil
+	}
+	if t.o.Outage != nil && !errors.Is(err, errDied) {
+		wctx, cancel := context.WithCancel(ctx)
+		stop := context.AfterFunc(t.stop, cancel) // told to stop: it need not be over
+		out := t.o.Outage(wctx, err)
+		stop()
+		cancel()
+		if out {
+			return errOutage
+		}
+	}
+	text := shorten(t.o.Describe(err))
+	last := t.o.last(job)
+	t.l.log.Warn().Str("document", id).Int("attempt", job.Attempt).Bool("last", last).Str("fault", text).Msg("an intake failed")
+	if last {
+		// If this is lost, sweep finds the discarded job and does the same.
+		fctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+		defer cancel()
+		if ferr := t.l.fault(fctx, id, text); ferr != nil {
+			t.l.log.Error().Err(ferr).Str("document", id).Msg("a fault could not be entered")
+		}
+	}
+	return errors.New(text)
+}
+
+// guard makes a fault of a panic.
+func (l *Ledger) guard(id string, f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			l.log.Error().Str("document", id).Bytes("stack", debug.Stack()).Msg("an intake panicked")
+			err = fmt.Errorf("panic: %T", p)
+		}
+	}()
+	return f()
+}
+
+func (l *Ledger) handle(ctx context.Context, id string, untried bool, handle func(ctx context.Context, in dossier.Intake) error) error {
 	d, err := document(ctx, l.read, "", `id = $1`, id)
 	if err != nil {
 		return err
@@ -231,12 +262,6 @@ func (l *Ledger) handle(ctx context.Context, id string, untried bool, handle fun
 	if d.state != dossier.Pending { // done by somebody who lived just long enough
 		return nil
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			l.log.Error().Str("document", id).Bytes("stack", debug.Stack()).Msg("an intake panicked")
-			err = fmt.Errorf("panic: %T", p)
-		}
-	}()
 	d.intake.Untried = untried
 	return handle(ctx, d.intake)
 }
@@ -265,6 +290,9 @@ func (l *Ledger) sweep(ctx context.Context) error {
 
 // errOutage: the try does not count; the intake goes back into the queue.
 var errOutage = errors.New("the archive or the database is away")
+
+// outagePause is between tries that do not count.
+const outagePause = time.Second
 
 var errDied = errors.New("process after process ended during a try")
 
@@ -437,6 +465,7 @@ func (l *Ledger) subscribe() (c chan string, cancel func()) {
 type intakeJob struct {
 	ID    string `json:"id"`
 	Again bool   `json:"again,omitempty"` // a job for it was there before
+	Own   bool   `json:"own,omitempty"`   // its first try is made by who received it
 }
 
 func (intakeJob) Kind() string { return "intake" }

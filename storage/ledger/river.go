@@ -71,6 +71,22 @@ func (q *riverQueue[TTx]) insert(ctx context.Context, t *tx, j intakeJob, s doss
 	return r.Job.ID, nil
 }
 
+func (q *riverQueue[TTx]) insertRunning(ctx context.Context, t *tx, j intakeJob, s dossier.Slip, worker string) (int64, error) {
+	args, err := json.Marshal(j)
+	if err != nil {
+		return 0, err
+	}
+	name, priority := place(s.Door)
+	now := time.Now() // River's clock, not the ledger's
+	job, err := q.driver.UnwrapExecutor(q.of(t)).JobInsertFull(ctx, &riverdriver.JobInsertFullParams{
+		Kind: j.Kind(), EncodedArgs: args, Queue: name, Priority: priority, MaxAttempts: mostAttempts, Tags: []string{},
+		State: rivertype.JobStateRunning, Attempt: 1, AttemptedAt: &now, AttemptedBy: []string{worker}})
+	if err != nil {
+		return 0, err
+	}
+	return job.ID, nil
+}
+
 const mostAttempts = 100
 
 func (q *riverQueue[TTx]) start(ctx context.Context, id string, o WorkOptions, work func(context.Context, *rivertype.JobRow, intakeJob) error) (func(context.Context) error, error) {
@@ -78,7 +94,7 @@ func (q *riverQueue[TTx]) start(ctx context.Context, id string, o WorkOptions, w
 	if err := river.AddWorkerSafely(workers, &worker{work: func(ctx context.Context, job *rivertype.JobRow, j intakeJob) error {
 		err := work(ctx, job, j)
 		if errors.Is(err, errOutage) {
-			return river.JobSnooze(time.Second)
+			return river.JobSnooze(outagePause)
 		}
 		if err != nil && o.last(job) {
 			return river.JobCancel(err)

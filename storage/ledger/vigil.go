@@ -65,10 +65,7 @@ func (l *Ledger) file(ctx context.Context) (string, error) {
 // again does not use up the document's tries within seconds, and a document that
 // kills it leaves the others room.
 func (l *Ledger) reclaim(ctx context.Context, v vigil, backoff func(attempt int) time.Duration) error {
-	worker, at := `json_extract(attempted_by, '$[#-1]')`, `datetime('now', 'subsec', $1 || ' seconds')`
-	if l.pool != nil {
-		worker, at = `attempted_by[array_length(attempted_by, 1)]`, `now() + CAST($1 AS DOUBLE PRECISION) * interval '1 second'`
-	}
+	worker := l.attemptedBy()
 	attempts := map[string][]int{} // of the jobs that each worker has in hand
 	err := query(ctx, l.read, `SELECT DISTINCT `+worker+`, attempt FROM river_job WHERE state = 'running' AND kind = '`+intakeJob{}.Kind()+`'`, nil,
 		func(r *sql.Rows) error {
@@ -99,7 +96,7 @@ func (l *Ledger) reclaim(ctx context.Context, v vigil, backoff func(attempt int)
 				if attempt > 1 {
 					pause = min(backoff(attempt-1), longestPause)
 				}
-				n, err := t.Exec(ctx, `UPDATE river_job SET state = 'available', scheduled_at = `+at+`
+				n, err := t.Exec(ctx, `UPDATE river_job SET state = 'available', scheduled_at = `+l.after()+`
 					WHERE state = 'running' AND `+worker+` = $2 AND attempt = $3`, pause.Seconds(), id, attempt)
 				if err != nil {
 					return err
@@ -115,6 +112,22 @@ func (l *Ledger) reclaim(ctx context.Context, v vigil, backoff func(attempt int)
 		l.log.Warn().Str("worker", id).Int64("jobs", jobs).Msg("a worker died; its jobs are back in the queue")
 	}
 	return nil
+}
+
+// attemptedBy is the worker that began the last try of a job.
+func (l *Ledger) attemptedBy() string {
+	if l.pool != nil {
+		return `attempted_by[array_length(attempted_by, 1)]`
+	}
+	return `json_extract(attempted_by, '$[#-1]')`
+}
+
+// after is the time that lies $1 seconds ahead.
+func (l *Ledger) after() string {
+	if l.pool != nil {
+		return `now() + CAST($1 AS DOUBLE PRECISION) * interval '1 second'`
+	}
+	return `datetime('now', 'subsec', $1 || ' seconds')`
 }
 
 // fileVigil serves the processes of one machine: a locked file for each beside
