@@ -423,7 +423,7 @@ func (h *host) command(args ...string) *exec.Cmd {
 	cmd.Dir = h.dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.Env = append(os.Environ(), "SOHOA_DATABASE="+h.dsn, "SOHOA_STORE="+h.store, "SOHOA_DATA="+h.dir, "SOHOA_LOG_LEVEL=warn",
-		"AWS_ACCESS_KEY_ID=sohoa-test", "AWS_SECRET_ACCESS_KEY=sohoa-test-secret", "XDG_CACHE_HOME="+cache)
+		"AWS_ACCESS_KEY_ID="+servers.AccessKey, "AWS_SECRET_ACCESS_KEY="+servers.SecretKey, "XDG_CACHE_HOME="+cache)
 	return cmd
 }
 

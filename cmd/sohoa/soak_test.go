@@ -18,12 +18,12 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rs/zerolog"
 
+	"sohoa/internal/program"
 	"sohoa/internal/testneed"
 	"sohoa/storage/ledger"
 	"sohoa/storage/storagetest/servers"
@@ -38,7 +38,7 @@ type site struct {
 	token string
 	env   []string // where the ledger and the archive are
 	log   string
-	cmd   *exec.Cmd
+	up    *program.Server // nil: it does not run
 }
 
 func newSite(t *testing.T, env ...string) *site {
@@ -110,44 +110,25 @@ func (s *site) start() {
 		s.t.Fatal(err)
 	}
 	defer f.Close()
-	s.cmd = s.command("serve", "--listen", s.addr)
-	s.cmd.Stdout, s.cmd.Stderr = f, f
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := s.cmd.Start(); err != nil {
-		s.t.Fatal(err)
+	p := program.Program{Path: "sohoa", Dir: s.dir, Env: s.env, Stderr: f}
+	if s.up, err = p.Serve("--listen", s.addr); err != nil {
+		s.t.Fatalf("%v:\n%s", err, s.logged())
 	}
-	for range 2400 {
-		resp, err := http.Get("http://" + s.addr + "/readyz")
-		if err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return
-			}
-		}
-		time.Sleep(25 * time.Millisecond)
-	}
-	s.t.Fatalf("the server did not become ready:\n%s", s.logged())
 }
 
 // kill is SIGKILL.
 func (s *site) kill() {
-	if s.cmd != nil {
-		_ = s.cmd.Process.Kill() // gone already is as good
-		_ = s.cmd.Wait()         // killed
-		s.cmd = nil
+	if s.up != nil {
+		s.up.Kill()
 	}
 }
 
 // stop lets the server end in good order.
 func (s *site) stop() {
 	s.t.Helper()
-	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		s.t.Fatal(err)
+	if err := s.up.Stop(); err != nil {
+		s.t.Errorf("%v\n%s", err, s.logged())
 	}
-	if err := s.cmd.Wait(); err != nil {
-		s.t.Errorf("the server ends with %v\n%s", err, s.logged())
-	}
-	s.cmd = nil
 }
 
 func (s *site) logged() string {

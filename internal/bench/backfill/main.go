@@ -3,28 +3,29 @@
 // of the same server's archive runs, straight into the data folder and through
 // the HTTP door.
 //
-//	go run ./internal/bench/backfill [-dir DIR] [-n 50] [-sohoa bin/sohoa]
+//	go run ./internal/bench/backfill [-dir DIR] [-n 300] [-sohoa bin/sohoa]
 package main
 
 import (
-	"bufio"
 	"bytes"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
+
+	"sohoa/internal/program"
 )
 
 func main() {
 	dir := flag.String("dir", ".", "folder on the disk to be measured")
-	n := flag.Int("n", 50, "uploads in a row")
+	n := flag.Int("n", 300, "uploads in a row")
 	sohoa := flag.String("sohoa", "bin/sohoa", "the program")
 	counter := flag.String("counter", "testdata/accept/scan-a4-colour-linearised.pdf", "the scan that a counter sends")
 	bulk := flag.String("bulk", "testdata/accept/scan-a5-grey.pdf", "the scan that the backfill sends")
@@ -37,9 +38,10 @@ func main() {
 
 // bench is a server and what is sent to it.
 type bench struct {
-	dir, sohoa, base, token string
-	scan                    []byte
-	sent                    int
+	program.Program
+	dir, base, token string
+	scan             []byte
+	sent             int
 }
 
 func run(dir string, n int, sohoa, counter, bulk string) (err error) {
@@ -49,7 +51,7 @@ func run(dir string, n int, sohoa, counter, bulk string) (err error) {
 	}
 	defer os.RemoveAll(work)
 	b := &bench{dir: work}
-	if b.sohoa, err = filepath.Abs(sohoa); err != nil {
+	if b.Program, err = program.At(sohoa, filepath.Join(work, "data")); err != nil {
 		return err
 	}
 	if b.scan, err = os.ReadFile(counter); err != nil {
@@ -59,30 +61,15 @@ func run(dir string, n int, sohoa, counter, bulk string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(work, "units.csv"), []byte("code,name,level,parent,valid_from,valid_to,successor\nH51,Tỉnh Sóc Trăng,province,,,,\n"), 0o600); err != nil {
+	if b.token, err = b.Found(); err != nil {
 		return err
 	}
-	if _, err := b.tool("import", "units", filepath.Join(work, "units.csv")); err != nil {
-		return err
-	}
-	if b.token, err = b.tool("token", "create", "--role", "operator", "--unit", "H51"); err != nil {
-		return err
-	}
-	server := b.command("serve", "--listen", "127.0.0.1:0")
-	out, err := server.StdoutPipe()
+	server, err := b.Serve()
 	if err != nil {
 		return err
 	}
-	if err := server.Start(); err != nil {
-		return err
-	}
-	defer server.Wait()
-	defer server.Process.Signal(syscall.SIGTERM)
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		return err
-	}
-	_, b.base, _ = strings.Cut(strings.TrimSpace(line), "serves at ")
+	defer func() { err = errors.Join(err, server.Stop()) }()
+	b.base = server.Base
 
 	fmt.Printf("a counter's scan of %d bytes, %d in a row; a backfill of scans of %d bytes\n", len(b.scan), n, len(small))
 	if _, err := b.uploads(5); err != nil { // the first ones start the children
@@ -100,25 +87,21 @@ func run(dir string, n int, sohoa, counter, bulk string) (err error) {
 		if err != nil {
 			return err
 		}
-		m, k := median(idle), median(busy)
-		fmt.Printf("backfill %-21s upload to verdict, median: idle %.0f ms, meanwhile %.0f ms, ratio %.2f (to stay under: 2.00); 9th of 10: %.0f and %.0f ms; %.1f rows/s meanwhile\n",
-			way.name+":", ms(m), ms(k), k.Seconds()/m.Seconds(), ms(nineTenths(idle)), ms(nineTenths(busy)), rows)
+		fmt.Printf("backfill %s: %.1f rows/s meanwhile\n", way.name, rows)
+		for _, q := range []struct {
+			name  string
+			share float64
+			limit float64
+		}{{"median", 0.5, 2}, {"9th of 10", 0.9, 0}, {"99th of 100", 0.99, 3}} {
+			i, m := quantile(idle, q.share), quantile(busy, q.share)
+			fmt.Printf("  upload to verdict, %-12s idle %4.0f ms, meanwhile %4.0f ms, ratio %.2f", q.name+":", ms(i), ms(m), m.Seconds()/i.Seconds())
+			if q.limit > 0 {
+				fmt.Printf(" (to stay under: %.2f)", q.limit)
+			}
+			fmt.Println()
+		}
 	}
 	return nil
-}
-
-func (b *bench) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(b.sohoa, append(args, "--data", filepath.Join(b.dir, "data"), "--log-level", "error")...)
-	cmd.Stderr = os.Stderr
-	return cmd
-}
-
-func (b *bench) tool(args ...string) (string, error) {
-	out, err := b.command(args...).Output()
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", args[0], err)
-	}
-	return strings.TrimSpace(string(out)), nil
 }
 
 // uploads sends n scans one after the other and returns how long each took to its
@@ -153,7 +136,7 @@ func (b *bench) uploads(n int) ([]time.Duration, error) {
 // whileFilling sends n scans while a backfill runs; rows is how many of its rows
 // went in a second.
 func (b *bench) whileFilling(n int, scan []byte, args []string) (rows float64, took []time.Duration, err error) {
-	const all = 5000
+	all := 20 * n // more than go in meanwhile
 	files := filepath.Join(b.dir, fmt.Sprintf("files-%d", b.sent))
 	if err := os.Mkdir(files, 0o700); err != nil {
 		return 0, nil, err
@@ -172,8 +155,7 @@ func (b *bench) whileFilling(n int, scan []byte, args []string) (rows float64, t
 		return 0, nil, err
 	}
 	outcome := filepath.Join(files, "outcome.csv")
-	cmd := b.command(append([]string{"backfill", manifest, "--outcome", outcome}, args...)...)
-	cmd.Stderr = nil
+	cmd := b.Command(append([]string{"backfill", manifest, "--outcome", outcome}, args...)...)
 	if err := cmd.Start(); err != nil {
 		return 0, nil, err
 	}
@@ -209,14 +191,10 @@ func lines(name string) int {
 	return bytes.Count(b, []byte("\n"))
 }
 
-func median(d []time.Duration) time.Duration {
+// quantile is the time that so great a share of them stayed within.
+func quantile(d []time.Duration, share float64) time.Duration {
 	s := slices.Sorted(slices.Values(d))
-	return s[len(s)/2]
-}
-
-func nineTenths(d []time.Duration) time.Duration {
-	s := slices.Sorted(slices.Values(d))
-	return s[len(s)*9/10]
+	return s[min(len(s)-1, int(float64(len(s))*share))]
 }
 
 func ms(d time.Duration) float64 { return d.Seconds() * 1000 }

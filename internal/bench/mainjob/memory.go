@@ -2,39 +2,30 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"sohoa/internal/program"
 )
 
 // memory starts a server, sends it eight files of 100 MB at once, and prints the
 // most memory that the server and its children held together.
-func memory(dir, sohoa string) error {
-	sohoa, err := filepath.Abs(sohoa)
+func memory(dir, sohoa string) (err error) {
+	p, err := program.At(sohoa, filepath.Join(dir, "data"))
 	if err != nil {
 		return err
 	}
-	data := filepath.Join(dir, "data")
-	if err := os.WriteFile(filepath.Join(dir, "units.csv"), []byte("code,name,level,parent,valid_from,valid_to,successor\nH51,Tỉnh Sóc Trăng,province,,,,\n"), 0o600); err != nil {
-		return err
-	}
-	if out, err := exec.Command(sohoa, "import", "units", filepath.Join(dir, "units.csv"), "--data", data).CombinedOutput(); err != nil {
-		return fmt.Errorf("import: %w: %s", err, out)
-	}
-	token, err := exec.Command(sohoa, "token", "create", "--role", "operator", "--unit", "H51", "--data", data).Output()
+	token, err := p.Found()
 	if err != nil {
-		return fmt.Errorf("token: %w", err)
+		return err
 	}
 	page, err := os.ReadFile("testdata/make/base/page.jpg")
 	if err != nil {
@@ -44,23 +35,12 @@ func memory(dir, sohoa string) error {
 	if err := writeLarge(large, page, 100<<20); err != nil {
 		return err
 	}
-	server := exec.Command(sohoa, "serve", "--data", data, "--listen", "127.0.0.1:0", "--log-level", "error")
-	server.Stderr = os.Stderr
-	out, err := server.StdoutPipe()
+	server, err := p.Serve()
 	if err != nil {
 		return err
 	}
-	if err := server.Start(); err != nil {
-		return err
-	}
-	defer server.Wait()
-	defer server.Process.Signal(syscall.SIGTERM)
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		return err
-	}
-	_, base, _ := strings.Cut(strings.TrimSpace(line), "serves at ")
-	idle := resident(server.Process.Pid)
+	defer func() { err = errors.Join(err, server.Stop()) }()
+	idle := program.UsageOf(server.Pid()).Memory
 	done := make(chan struct{})
 	var most, mostServer int64
 	watched := make(chan struct{})
@@ -71,8 +51,8 @@ func memory(dir, sohoa string) error {
 			case <-done:
 				return
 			case <-time.After(20 * time.Millisecond):
-				most = max(most, resident(server.Process.Pid))
-				mostServer = max(mostServer, residentOf(server.Process.Pid))
+				most = max(most, program.UsageOf(server.Pid()).Memory)
+				mostServer = max(mostServer, program.MemoryOf(server.Pid()))
 			}
 		}
 	}()
@@ -89,12 +69,12 @@ func memory(dir, sohoa string) error {
 			if err != nil {
 				return err
 			}
-			req, err := http.NewRequest("PUT", fmt.Sprintf("%s/api/v1/dossiers/H51-240801-%04d/documents?kind=component", base, i+1), f)
+			req, err := http.NewRequest("PUT", fmt.Sprintf("%s/api/v1/dossiers/H51-240801-%04d/documents?kind=component", server.Base, i+1), f)
 			if err != nil {
 				return err
 			}
 			req.ContentLength = st.Size()
-			req.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+			req.Header.Set("Authorization", "Bearer "+token)
 			req.Header.Set("Prefer", "wait=60")
 			resp, err := http.DefaultClient.Do(req)
 			if err != nil {
@@ -114,49 +94,9 @@ func memory(dir, sohoa string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("8 uploads of 100 MB at once, to their verdicts in %.1f s: resident memory idle %d MB, at most %d MB with the child processes (server alone %d MB; to stay under: 400 MB)\n",
+	fmt.Printf("8 uploads of 100 MB at once, to their verdicts in %.1f s: memory (shared pages counted in parts) idle %d MB, at most %d MB with the child processes (server alone %d MB; to stay under: 400 MB)\n",
 		time.Since(start).Seconds(), idle>>20, most>>20, mostServer>>20)
 	return nil
-}
-
-// resident is the memory of a process and its children.
-func resident(pid int) int64 {
-	sum := residentOf(pid)
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	if err != nil {
-		return sum
-	}
-	tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
-	seen := map[string]bool{}
-	for _, t := range tasks {
-		if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", pid, t.Name())); err == nil {
-			children = append(append(children, ' '), b...)
-		}
-	}
-	for _, c := range bytes.Fields(children) {
-		if seen[string(c)] {
-			continue
-		}
-		seen[string(c)] = true
-		if n, err := strconv.Atoi(string(c)); err == nil {
-			sum += residentOf(n)
-		}
-	}
-	return sum
-}
-
-func residentOf(pid int) int64 {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0
-	}
-	for line := range strings.Lines(string(b)) {
-		if v, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			kb, _ := strconv.ParseInt(strings.Fields(v)[0], 10, 64)
-			return kb << 10
-		}
-	}
-	return 0
 }
 
 // writeLarge writes a PDF of at least size bytes: the page over and over, each

@@ -20,10 +20,14 @@ import (
 	"sohoa/internal/testneed"
 )
 
+// The root credentials of the servers.
 const (
-	accessKey = "sohoa-test"
-	secretKey = "sohoa-test-secret"
-	how       = "run `make tools`, which runs scripts/test-servers.sh"
+	AccessKey = "sohoa-test"
+	SecretKey = "sohoa-test-secret"
+)
+
+const (
+	how = "run `make tools`, which runs scripts/test-servers.sh"
 )
 
 // MinIO returns the address and the root credentials of a running MinIO.
@@ -36,7 +40,7 @@ func MinIO(t testing.TB) (endpoint, access, secret string) {
 	if err != nil {
 		t.Fatalf("starting minio: %v", err)
 	}
-	return "http://" + addr, accessKey, secretKey
+	return "http://" + addr, AccessKey, SecretKey
 }
 
 // MinIOTLS returns the address, https://localhost:port, and the root credentials
@@ -61,7 +65,7 @@ func MinIOTLS(t testing.TB) (endpoint, access, secret, ca string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return "https://localhost:" + port, accessKey, secretKey, filepath.Join(minioTLSServer.dir, "certs", "ca.pem")
+	return "https://localhost:" + port, AccessKey, SecretKey, filepath.Join(minioTLSServer.dir, "certs", "ca.pem")
 }
 
 // Versity returns the address and the root credentials of a running versitygw.
@@ -69,7 +73,7 @@ func Versity(t testing.TB) (endpoint, access, secret string) {
 	t.Helper()
 	program := testneed.Tool(t, "versitygw", how)
 	addr, err := versityServer.start(func(dir, port string) (*exec.Cmd, *http.Client, error) {
-		cmd := exec.Command(program, "--port", "127.0.0.1:"+port, "--access", accessKey, "--secret", secretKey,
+		cmd := exec.Command(program, "--port", "127.0.0.1:"+port, "--access", AccessKey, "--secret", SecretKey,
 			"--quiet", "--keep-alive", "--health", "/health", "posix", "--versioning-dir", filepath.Join(dir, "versions"), filepath.Join(dir, "data"))
 		cmd.Env = []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH")}
 		return cmd, http.DefaultClient, nil
@@ -77,7 +81,7 @@ func Versity(t testing.TB) (endpoint, access, secret string) {
 	if err != nil {
 		t.Fatalf("starting versitygw: %v", err)
 	}
-	return "http://" + addr, accessKey, secretKey
+	return "http://" + addr, AccessKey, SecretKey
 }
 
 // Rclone is the environment in which rclone calls a server "kho". Nothing of our
@@ -97,8 +101,8 @@ func MinIOCommand(program, dir, addr string, args ...string) *exec.Cmd {
 	cmd.Env = []string{
 		"HOME=" + dir,
 		"PATH=" + os.Getenv("PATH"),
-		"MINIO_ROOT_USER=" + accessKey,
-		"MINIO_ROOT_PASSWORD=" + secretKey,
+		"MINIO_ROOT_USER=" + AccessKey,
+		"MINIO_ROOT_PASSWORD=" + SecretKey,
 		"MINIO_BROWSER=off",
 		"MINIO_UPDATE=off",
 		"MINIO_CI_CD=1", // or it refuses a folder on the system's disk

@@ -1,0 +1,84 @@
+package program
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Usage is what processes take of the machine.
+type Usage struct {
+	Memory    int64         // resident bytes; pages that processes share count in parts (PSS)
+	Processor time.Duration // of the processes, and of their children that have ended
+}
+
+// UsageOf adds up what the process and all below it take now.
+func UsageOf(pid int) Usage {
+	u := Usage{Memory: MemoryOf(pid), Processor: processor(pid)}
+	for _, child := range childrenOf(pid) {
+		c := UsageOf(child)
+		u.Memory += c.Memory
+		u.Processor += c.Processor
+	}
+	return u
+}
+
+// childrenOf answers none for a process that is gone.
+func childrenOf(pid int) (out []int) {
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		return nil
+	}
+	for _, t := range tasks {
+		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", pid, t.Name()))
+		if err != nil {
+			continue
+		}
+		for _, f := range bytes.Fields(b) {
+			if n, err := strconv.Atoi(string(f)); err == nil {
+				out = append(out, n)
+			}
+		}
+	}
+	return out
+}
+
+// MemoryOf is the memory of one process, counted as in Usage; 0: it is gone.
+func MemoryOf(pid int) int64 {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(b)) {
+		if v, ok := strings.CutPrefix(line, "Pss:"); ok {
+			kb, _ := strconv.ParseInt(strings.Fields(v)[0], 10, 64)
+			return kb << 10
+		}
+	}
+	return 0
+}
+
+// tickTime is the unit of /proc/PID/stat on every Linux.
+const tickTime = time.Second / 100
+
+func processor(pid int) (sum time.Duration) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	// The name, in brackets, may hold anything. Behind it the 12th to the 15th are
+	// the times of the process and of the children it has waited for.
+	_, rest, ok := strings.Cut(string(b[bytes.LastIndexByte(b, ')'):]), " ")
+	fields := strings.Fields(rest)
+	if !ok || len(fields) < 15 {
+		return 0
+	}
+	for _, f := range fields[11:15] {
+		n, _ := strconv.ParseInt(f, 10, 64)
+		sum += time.Duration(n) * tickTime
+	}
+	return sum
+}
