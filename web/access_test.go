@@ -111,19 +111,24 @@ func TestAccessMatrix(t *testing.T) {
 		documents[u] = d.ID
 	}
 	page := scan(t, "accept/page.png")
-	accounts, tokens := map[dossier.UnitCode]string{}, map[dossier.UnitCode]string{}
+	accounts, tokens, closings := map[dossier.UnitCode]string{}, map[dossier.UnitCode]string{}, map[dossier.UnitCode]string{}
 	for _, u := range places {
 		var err error
 		if accounts[u], err = h.ledger.CreateAccount(context.Background(), dossier.Account{Login: "of." + string(u), Role: dossier.Clerk, Unit: u}); err != nil {
 			t.Fatal(err)
 		}
+		c, err := closer{h}.ClosePeriod(context.Background(), "2023-01", u, "cli")
+		if err != nil {
+			t.Fatal(err)
+		}
+		closings[u] = c.ID
 		if _, tokens[u], err = h.ledger.CreateToken(context.Background(), dossier.Token{Name: "x", Role: dossier.Clerk, Unit: u}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	get := func(f string, a ...any) func(dossier.UnitCode) *http.Request {
 		return func(u dossier.UnitCode) *http.Request {
-			return h.request("GET", strings.NewReplacer("{id}", documents[u], "{code}", code(u, 1), "{unit}", string(u), "{account}", accounts[u]).Replace(fmt.Sprintf(f, a...)), "", nil)
+			return h.request("GET", strings.NewReplacer("{id}", documents[u], "{code}", code(u, 1), "{unit}", string(u), "{account}", accounts[u], "{closing}", closings[u]).Replace(fmt.Sprintf(f, a...)), "", nil)
 		}
 	}
 	post := func(path string, v func(dossier.UnitCode) url.Values) func(dossier.UnitCode) *http.Request {
@@ -229,6 +234,7 @@ func TestAccessMatrix(t *testing.T) {
 		"POST /documents/{id}/hold":   post("/documents/{id}/hold", byOrder),
 		"POST /documents/{id}/lift":   post("/documents/{id}/lift", byOrder),
 		"GET /closings":               get("/closings"),
+		"GET /closings/{id}":          get("/closings/{closing}"),
 		"POST /closings": post("/closings", func(u dossier.UnitCode) url.Values {
 			return url.Values{"period": {"2023-01"}, "unit": {string(u)}}
 		}),

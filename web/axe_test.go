@@ -41,6 +41,7 @@ func TestPagesForEverybody(t *testing.T) {
 			b.media(scheme)
 			b.open(path)
 			found := get(b, chromedp.Evaluate[[]string](string(axe)+`;
+				document.querySelectorAll("details").forEach(d => d.open = true);
 				axe.run(document, {resultTypes: ["violations"]}).then(r => r.violations.map(v => v.id + ": " + v.help + ": " + v.nodes.map(n => n.target + " " + n.failureSummary).slice(0, 3).join(" | ")))`,
 				func(p *runtime.EvaluateParams) { p.AwaitPromise = new(true) }))
 			for _, v := range found {
@@ -70,7 +71,13 @@ func TestPagesForEverybody(t *testing.T) {
 	b.open("/audit")
 	b.picture("audit")
 	look("/closings", "light", "dark")
-	look("/documents/"+blank.ID, "light") // with the way to delete it
+	closed, err := closer{h}.ClosePeriod(t.Context(), "2024-08", "H51", "cli")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.send(token, code("H51.10.01", 2), "component", "accept/page.png") // so that something has changed since
+	look("/closings/"+closed.ID, "light", "dark")
+	look("/documents/"+signed.ID, "light", "dark") // with what an officer may order
 
 	h.account("quan.tri", dossier.Admin, "H51", false)
 	b.run(chromedp.Click("header .who button"))
@@ -128,7 +135,7 @@ func TestPagesForEverybody(t *testing.T) {
 	for _, p := range pages {
 		weigh(person, p)
 	}
-	for role, list := range map[dossier.Role][]string{dossier.Officer: {"/audit", "/closings", "/documents/" + blank.ID}, dossier.Admin: {"/people", "/people/" + thu.ID, "/tokens"}} {
+	for role, list := range map[dossier.Role][]string{dossier.Officer: {"/audit", "/closings", "/closings/" + closed.ID, "/documents/" + signed.ID}, dossier.Admin: {"/people", "/people/" + thu.ID, "/tokens"}} {
 		c := h.person(role, "H51")
 		for _, p := range list {
 			weigh(c, p)

@@ -92,6 +92,15 @@ func (c closer) Closings(ctx context.Context, units []dossier.UnitCode) (out []w
 	return out, err
 }
 
+func (c closer) Closed(ctx context.Context, id string) (web.Closing, tally.Snapshot, bool, error) {
+	k, found, err := c.h.ledger.Closing(ctx, id)
+	if err != nil || !found {
+		return web.Closing{}, tally.Snapshot{}, false, err
+	}
+	snap, err := tally.DecodeSnapshot(k.Content, k.SHA256)
+	return web.Closing{ID: k.ID, Period: k.Period, Unit: k.Unit, At: k.At, By: k.By, SHA256: k.SHA256}, snap, true, err
+}
+
 // units are the tree of the tests: a district with two communes and one that was
 // merged into the first, its sister with one, and another province.
 var units = []dossier.Unit{

@@ -118,6 +118,8 @@ type Closer interface {
 	// Closings are those of the units, the latest first; of every unit's as one
 	// where the empty unit is among them.
 	Closings(ctx context.Context, units []dossier.UnitCode) ([]Closing, error)
+	// Closed is a closing with its figures; found is false where there is none.
+	Closed(ctx context.Context, id string) (c Closing, figures tally.Snapshot, found bool, err error)
 }
 
 func (s *server) routeOfficer() {
@@ -133,6 +135,7 @@ func (s *server) routeOfficer() {
 	}
 	s.route("GET /closings", mayClosings, s.closingsPage)
 	s.route("POST /closings", mayOrder, s.closingForm)
+	s.route("GET /closings/{id}", mayClosings, s.restatementPage)
 }
 
 // order does something to a document by the order of the actor of ctx.
@@ -277,7 +280,7 @@ func (s *server) getClosings(ctx context.Context, _ *struct{}) (*closingsOutput,
 	return out, err
 }
 
-type closingView struct{ Period, Unit, At, SHA256, Href string }
+type closingView struct{ ID, Period, Unit, At, SHA256, Href string }
 
 func (s *server) closingsPage(w http.ResponseWriter, r *http.Request) error {
 	ctx, l := r.Context(), lang(r)
@@ -315,13 +318,114 @@ func (s *server) closingsPage(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	for _, c := range list {
-		v := closingView{Period: periodName(c.Period, l), Unit: cmpOr(tree.by[c.Unit].Name, cmpOr(string(c.Unit), say(l, "every-unit"))), At: clock(c.At), SHA256: string(c.SHA256)}
+		v := closingView{ID: c.ID, Period: periodName(c.Period, l), Unit: closedUnit(c, tree, l), At: clock(c.At), SHA256: string(c.SHA256)}
 		if c.Unit != "" {
 			v.Href = link("/", nil, "unit", string(c.Unit), "period", c.Period)
 		}
 		b.Closings = append(b.Closings, v)
 	}
 	return s.render(w, r, http.StatusOK, "closings", say(l, "closings"), b)
+}
+
+func closedUnit(c Closing, tree *unitTree, l string) string {
+	return cmpOr(tree.by[c.Unit].Name, cmpOr(string(c.Unit), say(l, "every-unit")))
+}
+
+// restatedView is a figure as it was reported and as it is now.
+type restatedView struct {
+	Name, Was, WasRate, Now, NowRate, Href string
+	On                                     bool
+}
+
+// restatementPage says what became of a closed period's figures: each that is no
+// longer what was reported and, of one of them, in which units.
+func (s *server) restatementPage(w http.ResponseWriter, r *http.Request) error {
+	if s.Closer == nil {
+		return problem("not-wired", nil)
+	}
+	ctx, l := r.Context(), lang(r)
+	c, was, found, err := s.Closer.Closed(ctx, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if !found {
+		return problem("not-found", nil)
+	}
+	tree, err := s.trees.get(ctx)
+	if err != nil {
+		return err
+	}
+	if c.Unit != "" {
+		err = within(ctx, c.Unit)
+	} else if tree.by[actorOf(ctx).Unit].Parent != "" { // of every unit as one
+		err = errOutOfScope
+	}
+	if err != nil {
+		return err
+	}
+	now, err := tally.Restate(ctx, was, s.Source)
+	if err != nil {
+		return err
+	}
+	var b struct {
+		Period, Unit, At, Chosen string
+		Totals, Units            []restatedView
+	}
+	b.Period, b.Unit, b.At = periodName(c.Period, l), closedUnit(c, tree, l), clock(c.At)
+	known := map[tally.Series]tally.Indicator{}
+	for _, i := range append(tally.Indicators(), tally.Counts()...) {
+		if _, ok := known[i.Series()]; !ok {
+			known[i.Series()] = i
+		}
+	}
+	view := func(name string, x tally.Restated) restatedView {
+		v := restatedView{Name: name, Was: grouped(x.Was.Numerator), Now: grouped(x.Now.Numerator)}
+		if !known[x.Series].Plain {
+			v.WasRate, v.NowRate = tally.FormatRate(x.Was.Numerator, x.Was.Denominator, l), tally.FormatRate(x.Now.Numerator, x.Now.Denominator, l)
+		}
+		return v
+	}
+	changed := map[tally.Series]tally.Restated{} // in a unit at least, though perhaps not in all
+	for _, f := range now.Figures {
+		changed[f.Series] = f
+	}
+	totals := map[tally.Series]tally.Restated{}
+	for _, x := range now.Totals() {
+		totals[x.Series] = x
+	}
+	chosen := tally.Series(r.URL.Query().Get("series"))
+	for _, x := range tally.AllSeries() {
+		i, ok := known[x]
+		if _, moved := changed[x]; !moved || !ok {
+			continue
+		}
+		if chosen == "" {
+			chosen = x
+		}
+		v := view(i.Name.In(l), totals[x])
+		if _, moved := totals[x]; !moved { // it only went from one unit to another
+			v = restatedView{Name: i.Name.In(l), Was: say(l, "restated-same"), Now: say(l, "restated-same")}
+		}
+		if i.Version != "" && i.Version != tally.DefaultVersion {
+			v.Name += " (" + i.Version + ")"
+		}
+		if v.On = x == chosen; v.On {
+			b.Chosen = v.Name
+		}
+		v.Href = link("/closings/"+c.ID, nil, "series", string(x))
+		b.Totals = append(b.Totals, v)
+	}
+	for _, f := range now.Figures {
+		if f.Series != chosen {
+			continue
+		}
+		v := view(cmpOr(now.Names[f.Unit], string(f.Unit)), f)
+		if i := known[f.Series]; actorOf(ctx).allows(f.Unit) {
+			v.Href = link("/list", nil, "unit", string(f.Unit), "period", c.Period, "formula", i.Version, "indicator", i.ID, "side", string(tally.All), "own", "true")
+		}
+		b.Units = append(b.Units, v)
+	}
+	return s.render(w, r, http.StatusOK, "restatement", say(l, "restatement"), b)
 }
 
 // periodName is what people call a period: "Tháng 8/2024".

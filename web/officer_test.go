@@ -226,6 +226,55 @@ func TestClosePeriod(t *testing.T) {
 	}
 }
 
+// What changed since a period was closed: by figure, by unit, with its list.
+func TestRestatement(t *testing.T) {
+	h := newHouse(t, setup{})
+	c, err := closer{h}.ClosePeriod(context.Background(), "2024-08", "H51.10", "cli")
+	if err != nil {
+		t.Fatal(err)
+	}
+	manager := h.person(dossier.Manager, "H51.10")
+	page := func() string {
+		t.Helper()
+		r := h.visit(manager, "/closings/"+c.ID)
+		if r.StatusCode != http.StatusOK {
+			t.Fatalf("%d %s", r.StatusCode, r.body)
+		}
+		return strings.ReplaceAll(string(r.body), "&amp;", "&")
+	}
+	if !strings.Contains(page(), "Mọi số liệu vẫn như đã báo cáo") {
+		t.Error(page())
+	}
+	// A result, and what it asks for, in a commune: 4.2 of three rises to one.
+	h.send(h.token(dossier.Clerk, "H51.10.01"), code("H51.10.01", 2), "component", "accept/page.png")
+	got := page()
+	for _, want := range []string{`<strong>Số hóa hồ sơ, kết quả</strong></td><td class="n">0</td><td class="n">0,00</td><td class="n">1</td><td class="n">11,11</td>`,
+		`<tr><td>Xã Đại Ân 2</td><td class="n">0</td><td class="n">0,00</td><td class="n"><a href="/list?formula=766-2022&indicator=4.2&own=true&period=2024-08&side=all&unit=H51.10.01">1</a></td><td class="n">33,33</td>`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the page lacks %s: %s", want, got)
+		}
+	}
+	if strings.Contains(got, "<td>Huyện Trần Đề</td>") || strings.Contains(got, "Xã Liêu Tú") {
+		t.Error("a unit that did not change is there")
+	}
+	if r := h.visit(manager, "/closings/none"); r.StatusCode != http.StatusNotFound {
+		t.Errorf("no such closing: %d", r.StatusCode)
+	}
+	if r := h.visit(manager, "/list?formula=766-2022&indicator=4.2&own=true&period=2024-08&side=all&unit=H51.10.01"); r.StatusCode != http.StatusOK || !strings.Contains(string(r.body), code("H51.10.01", 2)) {
+		t.Errorf("%d %s", r.StatusCode, r.body)
+	}
+	every, err := closer{h}.ClosePeriod(context.Background(), "2024-07", "", "cli")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := h.visit(manager, "/closings/"+every.ID); r.StatusCode != http.StatusForbidden {
+		t.Errorf("every unit's, as a district: %d", r.StatusCode)
+	}
+	if r := h.visit(h.person(dossier.Manager, "H51"), "/closings/"+every.ID); r.StatusCode != http.StatusOK {
+		t.Errorf("every unit's, as the province: %d", r.StatusCode)
+	}
+}
+
 func TestBrowserOfficer(t *testing.T) {
 	h := newHouse(t, setup{})
 	h.account("luu.tru", dossier.Officer, "H51", false)
@@ -237,6 +286,7 @@ func TestBrowserOfficer(t *testing.T) {
 	b.open("/documents/" + d.ID)
 	b.tab("#order-hold > summary") // by keyboard alone
 	b.run(chromedp.KeyEvent(kb.Enter), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent("8/TA"), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent("Vụ án đang xét"))
+	b.until(`[...document.images].every(i => i.complete)`)
 	b.picture("order")
 	b.run(chromedp.KeyEvent(kb.Enter))
 	b.has("Đang phong tỏa")
@@ -251,4 +301,8 @@ func TestBrowserOfficer(t *testing.T) {
 	b.run(chromedp.Click("form.pick button"))
 	b.until(`document.querySelector("table.data td.digest")`)
 	b.picture("closings")
+	h.send(h.token(dossier.Clerk, "H51.10.01"), code("H51.10.01", 2), "component", "accept/page.png")
+	b.run(chromedp.Click(`table.data a[href^="/closings/"]`))
+	b.has("Đã báo cáo")
+	b.picture("restatement")
 }

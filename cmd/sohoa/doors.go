@@ -109,6 +109,18 @@ func (c closer) Closings(ctx context.Context, units []dossier.UnitCode) ([]web.C
 	return out, err
 }
 
+func (c closer) Closed(ctx context.Context, id string) (web.Closing, tally.Snapshot, bool, error) {
+	k, found, err := c.h.ledger.Closing(ctx, id)
+	if err != nil || !found {
+		return web.Closing{}, tally.Snapshot{}, false, err
+	}
+	snap, err := tally.DecodeSnapshot(k.Content, k.SHA256)
+	if err != nil {
+		return web.Closing{}, snap, false, fmt.Errorf("closing %s: %w", k.ID, err)
+	}
+	return closingOf(k), snap, true, nil
+}
+
 func closingOf(c ledger.Closing) web.Closing {
 	return web.Closing{ID: c.ID, Period: c.Period, Unit: c.Unit, At: c.At, By: c.By, SHA256: c.SHA256}
 }

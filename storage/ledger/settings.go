@@ -339,8 +339,21 @@ func (l *Ledger) ClosingsOf(ctx context.Context, units []dossier.UnitCode) ([]Cl
 // Closings lists the closings of a period, or all where it is empty, the oldest
 // first.
 func (l *Ledger) Closings(ctx context.Context, period string) ([]Closing, error) {
+	return l.closings(ctx, `$1 = '' OR period = $1`, period)
+}
+
+// Closing returns a closing; found is false where there is none of that id.
+func (l *Ledger) Closing(ctx context.Context, id string) (c Closing, found bool, err error) {
+	list, err := l.closings(ctx, `id = $1`, id)
+	if err != nil || len(list) == 0 {
+		return Closing{}, false, err
+	}
+	return list[0], true, nil
+}
+
+func (l *Ledger) closings(ctx context.Context, where string, args ...any) ([]Closing, error) {
 	var out []Closing
-	err := query(ctx, l.read, `SELECT id, period, unit, closed_at, closed_by, sha256, content FROM closing WHERE $1 = '' OR period = $1 ORDER BY closed_at, id`, []any{period},
+	err := query(ctx, l.read, `SELECT id, period, unit, closed_at, closed_by, sha256, content FROM closing WHERE `+where+` ORDER BY closed_at, id`, args,
 		func(r *sql.Rows) error {
 			var c Closing
 			var at int64
