@@ -15,7 +15,7 @@ import (
 type CopyOptions struct {
 	Prefix  Key // copy what is below it; empty or ending in "/"
 	After   Key // go on behind this key: CopyProgress.Done of an earlier run
-	Workers int // 4 where zero
+	Workers int // 16 where zero: waiting for the disk, which writers that come together share
 
 	// Skip tells the objects that stay behind. Nil: none.
 	Skip func(Key) bool
@@ -63,7 +63,7 @@ type CopyFault struct {
 // together with how far it came.
 func Copy(ctx context.Context, from, to Store, o CopyOptions) (CopyProgress, error) {
 	if o.Workers == 0 {
-		o.Workers = 4
+		o.Workers = 16
 	}
 	if o.Last == nil {
 		o.Last = func(Key) bool { return false }

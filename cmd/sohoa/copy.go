@@ -17,7 +17,7 @@ import (
 func newCopyCommand(a *app) *cobra.Command {
 	var from, to string
 	var uploads bool
-	workers := 4
+	workers := 16
 	cmd := &cobra.Command{
 		Use:   "copy --from disk:DIR --to s3://…",
 		Short: "Copy a whole archive to another store, or a ledger to another database",
