@@ -358,7 +358,7 @@ func TestEnsureBucket(t *testing.T) {
 
 // TestRights: with each right taken away, Check names it.
 func TestRights(t *testing.T) {
-	s := lockable(t, LockGovernance)
+	s := onServer(t, servers.MinIO, func(o *Options) { o.ObjectLock, o.Lock = true, LockGovernance })
 	put(t, s, "there", []byte("x"))
 	all := map[string]string{"s3:PutObject": "/*", "s3:GetObject": "/*", "s3:DeleteObject": "/*", "s3:ListBucket": "",
 		"s3:DeleteObjectVersion":        "/*", // s3:ListBucketVersions MinIO takes from s3:ListBucket
