@@ -114,6 +114,7 @@ type reading struct {
 	limit    int64   // decoded bytes of one image
 	thorough bool    // read everything
 	buf      *[]byte // for the data of one image after another
+	known    codeTables
 }
 
 // read says whether the picture's data is all there, and returns a small grey
@@ -140,7 +141,7 @@ func (r reading) read(p *picture) (*thumb, error) {
 	}
 	switch p.filter {
 	case "DCTDecode":
-		info, t, err := readJPEG(data, r.thorough)
+		info, t, err := readJPEG(data, r.thorough, r.known)
 		if err != nil {
 			return nil, err
 		}

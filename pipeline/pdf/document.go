@@ -1,7 +1,6 @@
 package pdf
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -39,17 +38,25 @@ type document struct {
 	second  *secondReader
 	apart   *pdfa.Source // what extract takes pages from
 	spare   []*os.File   // temporary files without a name
-	room    *[]byte      // for the copy
+	room    *rooms
 }
 
 // readWhole is up to what size a file is read in one piece: nearly every scan of
-// a page or two.
-const readWhole = 4 << 20
+// less than thirty pages.
+const readWhole = 8 << 20
 
-// rooms are memory that one document after another uses.
+// rooms are what one document after another uses.
 type rooms struct {
-	in  []byte // for a small file's bytes
-	out []byte // for those of its copy
+	in    []byte // for a small file's bytes
+	out   []byte // for those of its copy
+	known codeTables
+}
+
+func (r *rooms) tables() codeTables {
+	if r.known == nil {
+		r.known = codeTables{}
+	}
+	return r.known
 }
 
 func openDocument(path string, s setup, note func(response), r *rooms) (*document, error) {
@@ -66,14 +73,14 @@ func openDocument(path string, s setup, note func(response), r *rooms) (*documen
 		f.Close()
 		return nil, fmt.Errorf("not a regular file")
 	}
-	d := &document{f: f, file: f, size: st.Size(), setup: s, note: note, length: st.Size(), room: &r.out}
+	d := &document{f: f, file: f, size: st.Size(), setup: s, note: note, length: st.Size(), room: r}
 	if d.size <= readWhole {
 		var data []byte
 		data, r.in, err = direct.ReadFile(f, int(d.size), r.in)
 		if err = errors.Join(err, f.Close()); err != nil {
 			return nil, openError(err)
 		}
-		d.f, d.file = whole{bytes.NewReader(data), data}, nil
+		d.f, d.file = pdfa.Memory(data), nil
 	}
 	d.bytes = d.f
 	head := make([]byte, min(d.size, pdfHeaderWithin+8))

@@ -143,7 +143,7 @@ func FuzzReadJPEG(f *testing.F) {
 	seed(f, "reject/*/*.jpg")
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, thorough := range []bool{false, true} {
-			_, th, err := readJPEG(b, thorough)
+			_, th, err := readJPEG(b, thorough, nil)
 			if err != nil && !errors.Is(err, errCut) && !errors.Is(err, errBad) {
 				t.Fatal(err)
 			}

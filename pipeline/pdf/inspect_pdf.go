@@ -248,7 +248,7 @@ var objectBegins = regexp.MustCompile(`[\r\n ][0-9]{1,10} [0-9]{1,5} obj[\r\n <\
 // complete reads every image that is drawn, once.
 func (d *document) complete(ctx context.Context, src *model.Context, q wireQuestion, facts []*pageFacts, end ending) error {
 	var buf []byte
-	r := reading{src: src, limit: d.setup.Limits.Decoded, thorough: q.Thorough, buf: &buf}
+	r := reading{src: src, limit: d.setup.Limits.Decoded, thorough: q.Thorough, buf: &buf, known: d.room.tables()}
 	for i, f := range facts {
 		at := func(vi, en string) (string, string) {
 			return fmt.Sprintf("%strang %d", vi, i+1), fmt.Sprintf("%spage %d", en, i+1)

@@ -20,25 +20,19 @@ import (
 //
 // Of a progressive JPEG only the first scans are read in this way; that the
 // others are there, their markers say.
-func readJPEG(b []byte, thorough bool) (jpegInfo, *thumb, error) {
+//
+// Code tables are taken from known, and those built are left there; nil keeps none.
+func readJPEG(b []byte, thorough bool, known codeTables) (jpegInfo, *thumb, error) {
 	info, err := scanJPEG(b)
 	if err != nil {
 		return info, nil, err
 	}
-	if !thorough {
-		for _, share := range []int{8, 4} {
-			d := jpegDC{b: b, share: share}
-			if err := d.run(); err != nil || d.rows == 0 {
-				break
-			}
-			if t := d.thumb(); t != nil && (t.telling() || share == 4 && !t.blank()) {
-				return info, t, nil
-			}
-		}
-	}
-	d := jpegDC{b: b}
+	d := jpegDC{b: b, brief: !thorough, known: known}
 	if err := d.run(); err != nil {
 		return info, nil, err
+	}
+	if d.enough != nil {
+		return info, d.enough, nil
 	}
 	if thorough && d.progressive && info.width*info.height <= maxProgressive {
 		// The detail is in the scans that were passed over.
@@ -48,15 +42,15 @@ func readJPEG(b []byte, thorough bool) (jpegInfo, *thumb, error) {
 			return info, nil, fmt.Errorf("%w: %T", errBad, err)
 		}
 	}
-	return info, d.thumb(), nil
+	return info, d.thumb(d.mcuY), nil
 }
 
 // maxProgressive bounds the pixels of a progressive JPEG that is decoded in full,
 // which takes sixteen bytes for each.
 const maxProgressive = 16 << 20
 
-// thumb is what has been read, or nil where that makes no picture.
-func (d *jpegDC) thumb() *thumb {
+// thumb is so many rows of MCUs, or nil where they make no picture.
+func (d *jpegDC) thumb(rows int) *thumb {
 	if len(d.comp) == 0 || d.comp[0].dc == nil || len(d.comp) == 4 || len(d.comp) == 2 {
 		return nil
 	}
@@ -64,10 +58,7 @@ func (d *jpegDC) thumb() *thumb {
 	if c.h != d.hmax || c.v != d.vmax {
 		return nil // luminance coarser than colour: nobody does that
 	}
-	t := &thumb{w: (d.width + 7) / 8, h: (d.height + 7) / 8}
-	if d.rows > 0 {
-		t.h = min(t.h, d.rows*c.v)
-	}
+	t := &thumb{w: (d.width + 7) / 8, h: min((d.height+7)/8, rows*c.v)}
 	t.pix = make([]uint8, t.w*t.h)
 	for y := range t.h {
 		row := c.dc[y*c.stride:]
@@ -100,8 +91,9 @@ type jpegDC struct {
 	quant         [4]int
 	huff          [2][4]*huffman
 	restart       int
-	share         int // stop after this part of the picture, an eighth being 8; 0: read all …
-	rows          int // … which was so many rows of MCUs; 0: all was read
+	brief         bool       // end as soon as enough has been seen …
+	enough        *thumb     // … which is this; nil: all was read
+	known         codeTables // of this and other pictures
 }
 
 // maxBlocks bounds what is kept of an image: 1.6 gigapixels.
@@ -161,7 +153,7 @@ func (d *jpegDC) run() error {
 			d.unknown = true // lossless, arithmetic
 		case m == 0xda && !d.unknown && d.comp != nil:
 			n, err := d.sos(seg, d.b[i:])
-			if err != nil || d.rows > 0 {
+			if err != nil || d.enough != nil {
 				return err
 			}
 			i += n
@@ -194,12 +186,9 @@ func (d *jpegDC) dht(seg []byte) error {
 		if n > 256 || len(seg) < 17+n {
 			return fmt.Errorf("%w: JPEG code table", errBad)
 		}
-		h, err := newHuffman(seg[1:17], seg[17:17+n])
+		h, err := d.known.table(class == 1, seg[1:17+n])
 		if err != nil {
 			return err
-		}
-		if class == 1 {
-			h.chain()
 		}
 		d.huff[class][id] = h
 		seg = seg[17+n:]
@@ -258,7 +247,7 @@ func (d *jpegDC) sos(seg, data []byte) (int, error) {
 	if d.progressive && (ss != 0 || ah != 0) {
 		return 0, nil // detail or refinement: passed over by its markers
 	}
-	var comps []*jpegComponent
+	comps := make([]*jpegComponent, 0, 4)
 	for i := range n {
 		id, t := int(seg[1+2*i]), seg[2+2*i]
 		for j := range d.comp {
@@ -267,7 +256,10 @@ func (d *jpegDC) sos(seg, data []byte) (int, error) {
 				if c.dcTab == nil || c.acTab == nil && !d.progressive {
 					return 0, fmt.Errorf("%w: JPEG without its code table", errBad)
 				}
-				c.q = d.quant[c.tq]
+				if d.progressive {
+					c.acTab = nil // its coefficients come later
+				}
+				c.q, c.pred = d.quant[c.tq], 0
 				comps = append(comps, c)
 				break
 			}
@@ -287,28 +279,17 @@ func (d *jpegDC) entropy(comps []*jpegComponent, al uint, data []byte) (int, err
 		mx, my = comps[0].blocksX, comps[0].blocksY
 	}
 	total := mx * my
-	if d.share > 0 && !d.progressive && my >= 4*d.share && len(comps) == len(d.comp) {
-		d.rows = my / d.share
-		total = mx * d.rows
-		// Twice its share of the data nearly always holds that part of the rows;
-		// where it does not, more is read.
-		data = data[:len(data)/d.share*2]
-	}
-	var r bitReader
-	taken := r.segment(data)
+	r := bitReader{b: data}
 	x, y := 0, 0
 	for done := range total {
-		if done == 0 || d.restart > 0 && done%d.restart == 0 {
+		if d.restart > 0 && done > 0 && done%d.restart == 0 {
+			n, ok := nextRestart(data[r.pos:])
+			if !ok {
+				return r.pos, missing(total-done, total)
+			}
+			r = bitReader{b: data, pos: r.pos + n}
 			for _, c := range comps {
 				c.pred = 0
-			}
-			if done > 0 {
-				n, ok := nextRestart(data[taken:])
-				if !ok {
-					return taken, missing(total-done, total)
-				}
-				taken += n
-				taken += r.segment(data[taken:])
 			}
 		}
 		for _, c := range comps {
@@ -318,30 +299,41 @@ func (d *jpegDC) entropy(comps []*jpegComponent, al uint, data []byte) (int, err
 			}
 			for by := range v {
 				for bx := range h {
-					s, ok := r.symbol(c.dcTab)
-					if !ok || s > 15 {
-						return taken, r.verdict(total-done, total)
+					diff, ok := r.block(c.dcTab, c.acTab)
+					if !ok {
+						return r.pos, r.verdict(total-done, total)
 					}
-					if s > 0 {
-						c.pred += r.signed(uint(s))
-					}
+					c.pred += diff
 					if c.dc != nil {
 						c.dc[(y*v+by)*c.stride+x*h+bx] = int16(c.pred << al)
-					}
-					if !d.progressive && !r.skipAC(c.acTab) {
-						return taken, r.verdict(total-done, total)
 					}
 				}
 			}
 		}
 		if r.overrun() {
-			return taken, missing(total-done, total)
+			return r.pos, missing(total-done, total)
 		}
 		if x++; x == mx {
 			x, y = 0, y+1
+			if d.brief && len(comps) == len(d.comp) && d.seen(y, my) {
+				return r.pos, nil
+			}
 		}
 	}
-	return taken, nil
+	return r.pos, nil
+}
+
+// seen reports whether the y rows of MCUs that have been read, of all, are to be
+// looked at and show enough.
+func (d *jpegDC) seen(y, all int) bool {
+	eighth, quarter := y == all/8 && all >= 32, y == all/4 && all >= 16
+	if d.progressive || !eighth && !quarter {
+		return false
+	}
+	if t := d.thumb(y); t != nil && (t.telling() || quarter && !t.blank()) {
+		d.enough = t
+	}
+	return d.enough != nil
 }
 
 // missing says that data ended before all blocks were there. The last few may be
@@ -365,88 +357,126 @@ func nextRestart(data []byte) (int, bool) {
 	return 0, false
 }
 
-// bitReader reads bits of one stretch of entropy-coded JPEG data, from which the
-// stuffing has been taken out, so that eight bytes can be loaded at once. Past
-// its end it gives zeros.
+// bitReader reads bits of entropy-coded JPEG data up to the next marker. Past its
+// end it gives zeros.
 type bitReader struct {
-	b   []byte // the data, then pad zeros
-	end int    // of the data, in bits
-	pos int
-	acc uint64 // the next bits, at the top; what lies below the n known ones is right or zero
-	n   int
+	b    []byte
+	pos  int
+	acc  uint64 // the next bits, at the top; what lies below the n known ones is right or zero
+	n    int
+	void int // of the known ones, how many lie past the end
 }
 
-const pad = 8
-
-// segment takes the data up to the next marker and returns how long that was.
-func (r *bitReader) segment(data []byte) int {
-	if cap(r.b) == 0 {
-		r.b = make([]byte, 0, len(data)+pad)
-	}
-	r.b, r.pos, r.acc, r.n = r.b[:0], 0, 0, 0
-	i := 0
-	for {
-		j := bytes.IndexByte(data[i:], 0xff)
-		if j < 0 {
-			r.b = append(r.b, data[i:]...)
-			i = len(data)
-			break
-		}
-		if i+j+1 < len(data) && data[i+j+1] == 0 {
-			r.b = append(r.b, data[i:i+j+1]...)
-			i += j + 2
-			continue
-		}
-		r.b = append(r.b, data[i:i+j]...)
-		i += j
-		break
-	}
-	r.end = 8 * len(r.b)
-	r.b = append(r.b, make([]byte, pad)...)
-	return i
-}
-
-// fill makes at least 32 bits known, for as many as a code and its value need.
+// fill makes at least 56 bits known.
 func (r *bitReader) fill() {
-	if r.pos+8 <= len(r.b) {
-		r.acc |= binary.BigEndian.Uint64(r.b[r.pos:]) >> r.n
-		k := (63 - r.n) >> 3
-		r.pos += k
-		r.n += 8 * k
-		return
+	for r.n <= 56 {
+		var c byte
+		switch {
+		case r.pos >= len(r.b):
+			r.void += 8
+		case r.b[r.pos] != 0xff:
+			c = r.b[r.pos]
+			r.pos++
+		case r.pos+1 < len(r.b) && r.b[r.pos+1] == 0: // a stuffed byte
+			c = 0xff
+			r.pos += 2
+		default: // a marker
+			r.void += 8
+		}
+		r.acc |= uint64(c) << (56 - r.n)
+		r.n += 8
 	}
-	// In the padding: its bytes count, so that overrun can tell.
-	k := (63 - r.n) >> 3
-	r.pos += k
-	r.n += 8 * k
 }
 
-func (r *bitReader) skip(n int) {
-	r.acc <<= uint(n)
-	r.n -= n
+// hasFF reports whether one of eight bytes is 0xff, beside which a byte may stand
+// that is none of the data.
+func hasFF(w uint64) bool {
+	const low, high = 0x0101010101010101, 0x8080808080808080
+	return (^w-low)&w&high != 0
 }
 
 // overrun reports whether bits have been used that were not there.
-func (r *bitReader) overrun() bool { return 8*r.pos-r.n > r.end }
+func (r *bitReader) overrun() bool { return r.n < r.void }
 
 // verdict is for a code that does not exist: where the data had ended, it is cut.
 func (r *bitReader) verdict(left, total int) error {
-	if 8*r.pos-r.n+16 > r.end {
+	if r.fill(); r.n-r.void < 16 {
 		return missing(left, total)
 	}
 	return fmt.Errorf("%w: JPEG data", errBad)
 }
 
-func (r *bitReader) signed(s uint) int {
-	if r.n < 16 {
+// block reads a block of 64 coefficients, of which the first is wanted, and that
+// as its difference to the one before; ac is nil where the others come later. It
+// is where the time goes, so the reader's state is kept in variables of its own.
+func (r *bitReader) block(dc, ac *huffman) (diff int, ok bool) {
+	acc, n, pos, b := r.acc, r.n, r.pos, r.b
+	if n < 32 {
 		r.fill()
+		acc, n, pos = r.acc, r.n, r.pos
 	}
-	v := int(r.acc >> (64 - s))
-	r.skip(int(s))
-	if v < 1<<(s-1) {
-		v += -1<<s + 1
+	size, length := byte(0), 0
+	if e := dc.lut[acc>>(64-lutBits)]; e != 0 {
+		size, length = byte(e), int(e>>8)
+	} else if size, length = dc.long(acc); length == 0 {
+		return 0, false
 	}
-	return v
+	if size > 15 {
+		return 0, false
+	}
+	acc <<= uint(length) & 63
+	if size > 0 {
+		if diff = int(acc >> (64 - size) & 0xffff); diff < 1<<(size-1) {
+			diff += -1<<size + 1
+		}
+	}
+	acc <<= size & 63
+	n -= length + int(size)
+	if ac == nil {
+		r.acc, r.n, r.pos = acc, n, pos
+		return diff, true
+	}
+	chains := &ac.chains
+	k := 1
+	for k < 64 {
+		if n < 40 {
+			if pos+8 <= len(b) && !hasFF(binary.BigEndian.Uint64(b[pos:])) {
+				acc |= binary.BigEndian.Uint64(b[pos:]) >> (uint(n) & 63)
+				add := (63 - n) >> 3
+				pos += add
+				n += 8 * add
+			} else {
+				r.acc, r.n, r.pos = acc, n, pos
+				r.fill()
+				acc, n, pos = r.acc, r.n, r.pos
+			}
+		}
+		c := chains[acc>>(64-chainBits)]
+		if lead := int(c >> chainLead & 127); c != 0 && k+lead <= 64 {
+			acc <<= c & 63
+			n -= int(c & 63)
+			k += lead
+			if c&chainEnd != 0 {
+				r.acc, r.n, r.pos = acc, n, pos
+				return diff, true
+			}
+			continue
+		}
+		e := ac.pass[acc>>(64-lutBits)]
+		if e == 0 {
+			s, length := ac.long(acc)
+			if length == 0 {
+				r.acc, r.n, r.pos = acc, n, pos
+				return 0, false
+			}
+			e = passage(s, length)
+		}
+		acc <<= e & 63
+		n -= int(e & 63)
+		k += int(e >> 8)
+	}
+	r.acc, r.n, r.pos = acc, n, pos
+	return diff, k == 64 || k >= blockEnd
 }
 
 const lutBits = 11
@@ -456,7 +486,7 @@ const lutBits = 11
 type huffman struct {
 	lut     [1 << lutBits]uint16 // length<<8 | symbol; 0: longer
 	pass    [1 << lutBits]uint16 // of a coefficient: how far it leads <<8 | bits of code and value; 0: longer
-	chains  *[1 << chainBits]uint32
+	chains  [1 << chainBits]uint16
 	maxCode [17]int // last code of each length; -1: none
 	valPtr  [17]int
 	symbols []byte
@@ -505,19 +535,6 @@ func newHuffman(counts, symbols []byte) (*huffman, error) {
 	return h, nil
 }
 
-func (r *bitReader) symbol(h *huffman) (byte, bool) {
-	if r.n < 16 {
-		r.fill()
-	}
-	if e := h.lut[r.acc>>(64-lutBits)]; e != 0 {
-		r.skip(int(e >> 8))
-		return byte(e), true
-	}
-	s, n := h.long(r.acc)
-	r.skip(n)
-	return s, n > 0
-}
-
 // long finds a code longer than lutBits at the top of acc; its length is 0 where
 // there is none.
 func (h *huffman) long(acc uint64) (symbol byte, length int) {
@@ -533,75 +550,68 @@ func (h *huffman) long(acc uint64) (symbol byte, length int) {
 	return 0, 0
 }
 
-// chainBits is how many bits a look-up sees that passes over several coefficients
-// at once.
-const chainBits = 12
+// A look-up of chainBits bits passes over several coefficients at once. It tells,
+// from below, the bits of all codes and values (6), how far they lead, the end of
+// the block counting one (7), and whether that is the end of the block. 0: the
+// first code is longer.
+const (
+	chainBits = 12
+	chainLead = 6
+	chainEnd  = 1 << 13
+)
 
-// chain makes the table of such look-ups. An entry holds, from below, the bits of
-// all codes and values (8), how far they lead, the end of the block counting one
-// (8), and whether it is the end of the block (1). 0: the first code is longer.
+// chain makes the table of such look-ups.
 func (h *huffman) chain() {
-	h.chains = new([1 << chainBits]uint32)
 	for i := range h.chains {
-		var bits, lead, end uint32
+		var bits, lead, end uint16
 		for end == 0 && bits < chainBits {
-			e := h.pass[(i<<bits&(1<<chainBits-1))>>(chainBits-lutBits)]
-			code := uint32(h.lut[(i<<bits&(1<<chainBits-1))>>(chainBits-lutBits)] >> 8)
+			at := i << bits & (1<<chainBits - 1) >> (chainBits - lutBits)
+			e, code := h.pass[at], h.lut[at]>>8
 			if e == 0 || bits+code > chainBits {
 				break // a longer code, or one of which only the beginning is seen
 			}
-			if bits+uint32(e&63) > 40 { // as many as skipAC has at hand
-				break // more than is known at once
+			if bits+e&63 > 40 || lead+e>>8 > 64 && e>>8 < blockEnd {
+				break // more than block has at hand, or than there is in a block
 			}
-			bits += uint32(e & 63)
-			if e>>8 >= blockEnd {
-				lead, end = lead+1, 1
+			if bits += e & 63; e>>8 >= blockEnd {
+				lead, end = lead+1, chainEnd
 			} else {
-				lead += uint32(e >> 8)
+				lead += e >> 8
 			}
 		}
-		h.chains[i] = bits | lead<<8 | end<<16
+		h.chains[i] = bits | lead<<chainLead | end
 	}
 }
 
-// skipAC passes over the 63 coefficients of a block. It is where the time goes,
-// so the reader's state is kept in variables of its own.
-func (r *bitReader) skipAC(h *huffman) bool {
-	acc, n, pos, b, chains := r.acc, r.n, r.pos, r.b, h.chains
-	k := 1
-	for k < 64 {
-		if n < 40 {
-			if pos+8 <= len(b) {
-				acc |= binary.BigEndian.Uint64(b[pos:]) >> (uint(n) & 63)
-			}
-			add := (63 - n) >> 3
-			pos += add
-			n += 8 * add
-		}
-		c := chains[acc>>(64-chainBits)]
-		if lead := int(c >> 8 & 255); c&255 != 0 && k+lead <= 64 {
-			acc <<= c & 63
-			n -= int(c & 63)
-			k += lead
-			if c>>16 != 0 {
-				r.acc, r.n, r.pos = acc, n, pos
-				return true
-			}
-			continue
-		}
-		e := h.pass[acc>>(64-lutBits)]
-		if e == 0 {
-			s, length := h.long(acc)
-			if length == 0 {
-				r.acc, r.n, r.pos = acc, n, pos
-				return false
-			}
-			e = passage(s, length)
-		}
-		acc <<= e & 63
-		n -= int(e & 63)
-		k += int(e >> 8)
+// codeTables are tables by what they were made of. Most programs that write JPEGs
+// use the same four for every picture.
+type codeTables map[string]*huffman
+
+// knownTables bounds how many are kept.
+const knownTables = 32
+
+// table is the table for coefficients or for means that a segment describes:
+// sixteen counts, then symbols.
+func (k codeTables) table(coefficients bool, seg []byte) (*huffman, error) {
+	key := string(seg) + " means"
+	if coefficients {
+		key = string(seg)
 	}
-	r.acc, r.n, r.pos = acc, n, pos
-	return k == 64 || k >= blockEnd
+	if h := k[key]; h != nil {
+		return h, nil
+	}
+	h, err := newHuffman(seg[:16], bytes.Clone(seg[16:]))
+	if err != nil {
+		return nil, err
+	}
+	if coefficients {
+		h.chain()
+	}
+	if k != nil {
+		if len(k) >= knownTables {
+			clear(k)
+		}
+		k[key] = h
+	}
+	return h, nil
 }

@@ -22,7 +22,7 @@ func TestReadJPEGMeans(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, th, err := readJPEG(b, true)
+		_, th, err := readJPEG(b, true, nil)
 		if err != nil || th == nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -65,13 +65,13 @@ func TestReadJPEGCut(t *testing.T) {
 	}
 	for i := 1; i < 20; i++ {
 		cut := bytes.Clone(b[:len(b)*i/20])
-		if _, _, err := readJPEG(cut, true); !errors.Is(err, errCut) {
+		if _, _, err := readJPEG(cut, true, nil); !errors.Is(err, errCut) {
 			t.Errorf("cut at %d of 20: %v, want %v", i, err, errCut)
 		}
 		if cut[len(cut)-1] == 0xff {
 			cut = cut[:len(cut)-1]
 		}
-		if _, _, err := readJPEG(append(cut, 0xff, 0xd9), true); !errors.Is(err, errCut) {
+		if _, _, err := readJPEG(append(cut, 0xff, 0xd9), true, nil); !errors.Is(err, errCut) {
 			t.Errorf("cut at %d of 20 and closed: %v, want %v", i, err, errCut)
 		}
 	}
@@ -84,7 +84,7 @@ func TestThoroughProgressive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := readJPEG(b, true); err != nil {
+	if _, _, err := readJPEG(b, true, nil); err != nil {
 		t.Fatalf("the whole file: %v", err)
 	}
 	last := bytes.LastIndex(b, []byte{0xff, 0xda})
@@ -96,7 +96,7 @@ func TestThoroughProgressive(t *testing.T) {
 		cut = cut[:len(cut)-1]
 	}
 	cut = append(cut, 0xff, 0xd9)
-	if _, _, err := readJPEG(cut, true); !errors.Is(err, errCut) && !errors.Is(err, errBad) {
+	if _, _, err := readJPEG(cut, true, nil); !errors.Is(err, errCut) && !errors.Is(err, errBad) {
 		t.Errorf("cut and closed: %v", err)
 	}
 }
@@ -123,7 +123,7 @@ func BenchmarkReadJPEG(b *testing.B) {
 	b.Run("means", func(b *testing.B) {
 		b.SetBytes(int64(len(data)))
 		for b.Loop() {
-			if _, _, err := readJPEG(data, true); err != nil {
+			if _, _, err := readJPEG(data, true, nil); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -131,7 +131,7 @@ func BenchmarkReadJPEG(b *testing.B) {
 	b.Run("quarter", func(b *testing.B) {
 		b.SetBytes(int64(len(data)))
 		for b.Loop() {
-			if _, _, err := readJPEG(data, false); err != nil {
+			if _, _, err := readJPEG(data, false, nil); err != nil {
 				b.Fatal(err)
 			}
 		}

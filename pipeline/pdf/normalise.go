@@ -1,7 +1,6 @@
 package pdf
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -71,12 +70,17 @@ func (d *document) normalise(ctx context.Context, q wireQuestion, out string, la
 // write writes the copy to f and has it checked: nothing is called PDF/A before
 // the rules have been read against the written bytes.
 func (d *document) write(ctx context.Context, f *os.File, q wireQuestion, label Label) (c Copy, err error) {
-	w := draft{w: direct.NewWriter(f), kept: (*d.room)[:0]}
+	w := draft{f: f}
+	if d.size <= readWhole {
+		if need := int(d.size) + copyGrows; cap(d.room.out) < need {
+			d.room.out = direct.Room(need)
+		}
+		w.kept = d.room.out[:0]
+	}
 	defer func() {
 		if werr := w.close(); err == nil {
 			err = openError(werr)
 		}
-		*d.room = w.kept
 	}()
 	l := pdfa.Label{Title: label.Title, Dossier: label.Dossier, DocumentID: label.DocumentID, At: label.At}
 	var res pdfa.Result
@@ -89,12 +93,12 @@ func (d *document) write(ctx context.Context, f *os.File, q wireQuestion, label 
 		return Copy{}, err
 	}
 	written := io.ReaderAt(f)
-	if w.spilled {
+	if w.spill != nil {
 		if err := w.close(); err != nil {
 			return Copy{}, openError(err)
 		}
 	} else {
-		written = bytes.NewReader(w.kept)
+		written = pdfa.Memory(w.kept)
 	}
 	switch err := pdfa.Check(written, res.Size); {
 	case errors.Is(err, pdfa.ErrNotPDFA):
@@ -112,27 +116,31 @@ func (d *document) write(ctx context.Context, f *os.File, q wireQuestion, label 
 	return c, nil
 }
 
-// draft keeps what is written to it in memory while that is little, so that it
-// can be read again at no cost, and is a file from then on. close ends the file.
+// copyGrows is what a copy of a scan is larger than the scan at most, as a rule:
+// profile, metadata, objects.
+const copyGrows = 64 << 10
+
+// draft keeps what is written to it in memory while that has room for it, so that
+// it can be read again at no cost, and is a file from then on. close ends the file.
 type draft struct {
-	w       *direct.Writer
-	kept    []byte
-	spilled bool
-	closed  bool
+	f      *os.File
+	kept   []byte         // never beyond its capacity
+	spill  *direct.Writer // nil while all is kept
+	closed bool
 }
 
 func (d *draft) Write(p []byte) (int, error) {
-	if !d.spilled {
-		if len(d.kept)+len(p) <= readWhole {
+	if d.spill == nil {
+		if len(d.kept)+len(p) <= cap(d.kept) {
 			d.kept = append(d.kept, p...)
 			return len(p), nil
 		}
-		d.spilled = true
-		if _, err := d.w.Write(d.kept); err != nil {
+		d.spill = direct.NewWriter(d.f)
+		if _, err := d.spill.Write(d.kept); err != nil {
 			return 0, err
 		}
 	}
-	return d.w.Write(p)
+	return d.spill.Write(p)
 }
 
 func (d *draft) close() error {
@@ -140,9 +148,8 @@ func (d *draft) close() error {
 		return nil
 	}
 	d.closed = true
-	var err error
-	if !d.spilled {
-		_, err = d.w.Write(d.kept)
+	if d.spill != nil {
+		return d.spill.Close()
 	}
-	return errors.Join(err, d.w.Close())
+	return direct.WriteFile(d.f, d.kept)
 }

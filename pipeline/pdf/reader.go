@@ -12,6 +12,8 @@ import (
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/types"
+
+	"sohoa/pipeline/pdf/pdfa"
 )
 
 // firstReader reads a PDF's structure with pdfcpu. It does not ask pdfcpu to
@@ -149,7 +151,7 @@ func rawBytes(src *model.Context, sd *types.StreamDict, buf *[]byte) ([]byte, er
 	if !ok {
 		return nil, nil
 	}
-	if b := inMemory(r, sd.StreamOffset, *sd.StreamLength); b != nil {
+	if b := pdfa.InMemory(r, sd.StreamOffset, *sd.StreamLength); b != nil {
 		return b, nil
 	}
 	if buf == nil {
@@ -163,27 +165,6 @@ func rawBytes(src *model.Context, sd *types.StreamDict, buf *[]byte) ([]byte, er
 		return nil, openError(err)
 	}
 	return b, nil
-}
-
-// whole is a file that lies in memory as it is.
-type whole struct {
-	*bytes.Reader
-	data []byte
-}
-
-// inMemory is a stretch of a file that lies in memory, which nobody may write to,
-// or nil.
-func inMemory(r io.ReaderAt, from, n int64) []byte {
-	s, ok := r.(*io.SectionReader)
-	if !ok {
-		return nil
-	}
-	outer, off, _ := s.Outer()
-	w, ok := outer.(whole)
-	if from += off; !ok || from < 0 || n <= 0 || from > int64(len(w.data)) || n > int64(len(w.data))-from {
-		return nil
-	}
-	return w.data[from : from+n : from+n]
 }
 
 // decodedFrom is a stream without its filters. The last filter of an image (DCT,

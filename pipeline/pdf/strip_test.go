@@ -29,7 +29,7 @@ func TestStripTellsSkew(t *testing.T) {
 	small := 0
 	for deg := -6.0; deg <= 6; deg += 0.5 {
 		turned := turn(img, deg)
-		_, strip, err := readJPEG(turned, false)
+		_, strip, err := readJPEG(turned, false, nil)
 		if err != nil || strip == nil {
 			t.Fatal(deg, err)
 		}
@@ -37,7 +37,7 @@ func TestStripTellsSkew(t *testing.T) {
 			small++
 		}
 		l := strip.look()
-		_, whole, err := readJPEG(turned, true)
+		_, whole, err := readJPEG(turned, true, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

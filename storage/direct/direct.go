@@ -39,7 +39,7 @@ const (
 	usual
 )
 
-var chunks = sync.Pool{New: func() any { b := aligned(chunk); return &b }}
+var chunks = sync.Pool{New: func() any { b := Room(chunk); return &b }}
 
 // NewWriter returns a writer for an empty file open for writing. The file stays
 // its owner's, who must not use it before Close.
@@ -86,7 +86,13 @@ func (w *Writer) ReadFrom(r io.Reader) (int64, error) {
 // flush writes the whole blocks of the buffer and keeps the rest.
 func (w *Writer) flush() {
 	whole := w.n &^ (block - 1)
-	if whole == 0 || w.err != nil {
+	w.blocks(w.buf[:whole])
+	w.n = copy(w.buf, w.buf[whole:w.n])
+}
+
+// blocks writes whole blocks that begin at the edge of one.
+func (w *Writer) blocks(b []byte) {
+	if len(b) == 0 || w.err != nil {
 		return
 	}
 	if w.mode == untried {
@@ -94,16 +100,27 @@ func (w *Writer) flush() {
 			w.mode = past
 		}
 	}
-	k, err := w.f.Write(w.buf[:whole])
+	k, err := w.f.Write(b)
 	if err != nil && w.mode == past && k&(block-1) == 0 && refused(err) {
 		// The file system agreed and then would not.
 		w.mode = usual
 		if err = setDirect(w.f, false); err == nil {
-			_, err = w.f.Write(w.buf[k:whole])
+			_, err = w.f.Write(b[k:])
 		}
 	}
 	w.err = err
-	w.n = copy(w.buf, w.buf[whole:w.n])
+}
+
+// rest writes the end of the file, of any length, and makes the file an ordinary
+// one again.
+func (w *Writer) rest(b []byte) error {
+	if w.mode == past {
+		w.err = errors.Join(w.err, setDirect(w.f, false))
+	}
+	if len(b) > 0 && w.err == nil {
+		_, w.err = w.f.Write(b)
+	}
+	return w.err
 }
 
 // Close writes what is left. The file stays open, and from then on is read and
@@ -115,16 +132,27 @@ func (w *Writer) Close() error {
 	if w.n >= least || w.mode == past {
 		w.flush()
 	}
-	if w.mode == past {
-		w.err = errors.Join(w.err, setDirect(w.f, false))
-	}
-	if w.n > 0 && w.err == nil {
-		_, w.err = w.f.Write(w.buf[:w.n])
-	}
 	buf := w.buf
 	w.buf = nil
-	chunks.Put(&buf)
-	return w.err
+	defer chunks.Put(&buf)
+	return w.rest(buf[:w.n])
+}
+
+// WriteFile writes a whole file to f, which is empty and open for writing, and
+// stays its owner's. Data in memory of Room is not copied on the way.
+func WriteFile(f *os.File, data []byte) error {
+	if uintptr(unsafe.Pointer(unsafe.SliceData(data)))%block != 0 {
+		w := NewWriter(f)
+		_, err := w.Write(data)
+		return errors.Join(err, w.Close())
+	}
+	w := Writer{f: f}
+	whole := 0
+	if len(data) >= least {
+		whole = len(data) &^ (block - 1)
+		w.blocks(data[:whole])
+	}
+	return w.rest(data[whole:])
 }
 
 // ReadFile reads a file of the given size whole, past the cache where that can
@@ -133,7 +161,7 @@ func (w *Writer) Close() error {
 func ReadFile(f *os.File, size int, buf []byte) (data, room []byte, err error) {
 	need := (size + block - 1) &^ (block - 1)
 	if room = buf; cap(room) < need {
-		room = aligned(need)
+		room = Room(need)
 	}
 	room = room[:cap(room)]
 	if size < least || setDirect(f, true) != nil {
@@ -159,8 +187,9 @@ func early(err error) error {
 	return err
 }
 
-// aligned returns so many bytes that begin at the edge of a block.
-func aligned(n int) []byte {
+// Room is so many bytes of memory that ReadFile and WriteFile need not copy: it
+// begins at the edge of a block.
+func Room(n int) []byte {
 	b := make([]byte, n+block)
 	skip := block - int(uintptr(unsafe.Pointer(unsafe.SliceData(b)))%block)
 	return b[skip%block : skip%block+n : skip%block+n]

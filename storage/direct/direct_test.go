@@ -41,6 +41,8 @@ func TestWriterAndReadFile(t *testing.T) {
 				"whole":  func(w *Writer) error { _, err := w.Write(want); return err },
 				"pieces": func(w *Writer) error { return pieces(w, want) },
 				"read":   func(w *Writer) error { _, err := w.ReadFrom(iotest.DataErrReader(bytes.NewReader(want))); return err },
+				"in one": func(w *Writer) error { return WriteFile(w.f, append(Room(n)[:0], want...)) },
+				"astray": func(w *Writer) error { return WriteFile(w.f, append(Room(n + 1)[:1], want...)[1:]) },
 				"halves": func(w *Writer) error { _, err := io.Copy(w, iotest.HalfReader(bytes.NewReader(want))); return err },
 			}
 			for way, write := range ways {

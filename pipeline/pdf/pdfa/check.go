@@ -53,12 +53,6 @@ func (k *checker) check() error {
 	if err := k.frame(); err != nil {
 		return err
 	}
-	if err := k.objects(); err != nil {
-		return err
-	}
-	if k.f.mended || k.f.rebuilt {
-		return breaks("6.1.7", "a stream's length or an object's offset is wrong")
-	}
 	cat, err := k.dict(k.f.top["Root"])
 	if err != nil {
 		return err
@@ -78,6 +72,14 @@ func (k *checker) check() error {
 	}
 	if err := k.intents(cat["OutputIntents"]); err != nil {
 		return err
+	}
+	// What next to every file that is no PDF/A lacks has been asked for; now what
+	// takes reading all of it.
+	if err := k.objects(); err != nil {
+		return err
+	}
+	if k.f.mended || k.f.rebuilt {
+		return breaks("6.1.7", "a stream's length or an object's offset is wrong")
 	}
 	n, err := k.pages(cat["Pages"], 0, dict{})
 	if err != nil {
@@ -272,6 +274,15 @@ func (k *checker) metadata(o any) error {
 	if err != nil {
 		return err
 	}
+	if ownPacket(b) {
+		return nil
+	}
+	return claims(b)
+}
+
+// claims checks a metadata packet: it says PDF/A-2 and needs no description of
+// its schemas.
+func claims(b []byte) error {
 	m, err := readXMP(b)
 	if err != nil {
 		return breaks("6.6.2.1", "XMP: %v", err)
@@ -382,6 +393,11 @@ func (k *checker) profile(o any) (profileInfo, error) {
 	s, ok := o.(*stream)
 	if !ok {
 		return profileInfo{}, breaks("6.2.3", "no profile")
+	}
+	if n, _ := s.dict["N"].(int64); s.dict["Filter"] == name("FlateDecode") && s.dict["DecodeParms"] == nil {
+		if p, ok := ownProfile(InMemory(s.body, 0, s.body.Size()), n); ok {
+			return p, nil
+		}
 	}
 	b, err := decoded(k.f, s, maxProfile)
 	if err != nil {

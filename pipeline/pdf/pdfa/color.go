@@ -140,7 +140,7 @@ func (c *converter) namedSpace(n name, res dict, depth int) (space, error) {
 func (c *converter) sRGB() any {
 	if c.srgb == 0 {
 		c.srgb = c.out.reserve()
-		c.out.bytes(c.srgb, dict{"N": 3, "Filter": name("FlateDecode")}, sRGBDeflated(), false)
+		c.out.bytes(c.srgb, dict{"N": 3, "Filter": name("FlateDecode")}, sRGBDeflated, false)
 	}
 	return array{name("ICCBased"), ref{c.srgb, 0}}
 }

@@ -282,11 +282,11 @@ func finish(out *output, tree ref, extra dict, l Label, cmyk bool) (int64, strin
 	profile := out.reserve()
 	intent := dict{"Type": name("OutputIntent"), "S": name("GTS_PDFA1"), "DestOutputProfile": ref{profile, 0}}
 	if cmyk {
-		out.bytes(profile, dict{"N": 4, "Filter": name("FlateDecode")}, cmykDeflated(), false)
+		out.bytes(profile, dict{"N": 4, "Filter": name("FlateDecode")}, cmykDeflated, false)
 		intent["OutputConditionIdentifier"] = str("Custom")
 		intent["Info"] = str(cmykName)
 	} else {
-		out.bytes(profile, dict{"N": 3, "Filter": name("FlateDecode")}, sRGBDeflated(), false)
+		out.bytes(profile, dict{"N": 3, "Filter": name("FlateDecode")}, sRGBDeflated, false)
 		intent["OutputConditionIdentifier"] = str("sRGB")
 		intent["RegistryName"] = str("http://www.color.org")
 		intent["Info"] = str("sRGB IEC61966-2.1")

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	tifflzw "golang.org/x/image/tiff/lzw"
 )
@@ -95,12 +96,15 @@ var shortFilters = map[name]name{
 }
 
 // decoded returns the whole decoded body of a stream that has no image coding,
-// at most limit bytes. A Flate stream that breaks off gives what it has: that
+// at most limit bytes, not to be written to. A Flate stream that breaks off gives what it has: that
 // is what readers show.
 func decoded(d document, s *stream, limit int64) ([]byte, error) {
 	fs, err := filters(d, s.dict)
 	if err != nil {
 		return nil, err
+	}
+	if b := InMemory(s.body, 0, s.body.Size()); b != nil && len(fs) == 0 && int64(len(b)) <= limit {
+		return b, nil
 	}
 	r, err := decoder(d, s.body, fs)
 	if err != nil {
@@ -149,13 +153,17 @@ func (d damagedReader) Read(p []byte) (int, error) {
 func decoder(d document, body io.Reader, fs []filter) (io.Reader, error) {
 	r := body
 	if s, ok := body.(*io.SectionReader); ok {
-		r = io.NewSectionReader(s, 0, s.Size())
+		if b := InMemory(s, 0, s.Size()); b != nil {
+			r = bytes.NewReader(b)
+		} else {
+			r = io.NewSectionReader(s, 0, s.Size())
+		}
 	}
 	for _, f := range fs {
 		var next io.Reader
 		switch f.name {
 		case "FlateDecode":
-			z, err := zlib.NewReader(r)
+			z, err := newInflater(r)
 			if err != nil {
 				return nil, damage{err}
 			}
@@ -192,6 +200,41 @@ func decoder(d document, body io.Reader, fs []filter) (io.Reader, error) {
 		r = next
 	}
 	return r, nil
+}
+
+// inflater is a zlib reader that another stream uses once this one has ended: to
+// make one costs more than to inflate what most streams hold.
+type inflater struct {
+	z   io.ReadCloser // nil after the end
+	err error
+}
+
+var inflaters sync.Pool
+
+func newInflater(r io.Reader) (*inflater, error) {
+	z, ok := inflaters.Get().(io.ReadCloser)
+	if !ok {
+		var err error
+		z, err = zlib.NewReader(r)
+		return &inflater{z: z}, err
+	}
+	if err := z.(zlib.Resetter).Reset(r, nil); err != nil {
+		inflaters.Put(z)
+		return nil, err
+	}
+	return &inflater{z: z}, nil
+}
+
+func (f *inflater) Read(p []byte) (int, error) {
+	if f.z == nil {
+		return 0, f.err
+	}
+	n, err := f.z.Read(p)
+	if err != nil {
+		inflaters.Put(f.z)
+		f.z, f.err = nil, err
+	}
+	return n, err
 }
 
 func intParm(d document, p dict, key name, def int) (int, error) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -472,7 +471,14 @@ func appendObject(b []byte, o any) []byte {
 	panic(fmt.Sprintf("pdfa: %T is not an object that can be written", o))
 }
 
-func sortedKeys(d dict) []name { return slices.Sorted(maps.Keys(d)) }
+func sortedKeys(d dict) []name {
+	keys := make([]name, 0, len(d))
+	for k := range d {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
 
 func appendReal(b []byte, f float64) []byte {
 	if math.IsNaN(f) || math.IsInf(f, 0) {

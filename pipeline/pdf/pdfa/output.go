@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"strconv"
 )
 
 // output writes a PDF from front to back. It remembers offsets only. In a dry
@@ -22,13 +23,15 @@ type output struct {
 	offs []int64 // by object number; 0: not written yet
 	err  error
 	buf  []byte
+	// what copy reads into, where a stream is not in memory
+	piece []byte
 }
 
 func newOutput(ctx context.Context, w io.Writer) *output {
 	o := &output{ctx: ctx, offs: make([]int64, 1)}
 	if w != nil {
 		o.sum = sha256.New()
-		o.w = bufio.NewWriterSize(io.MultiWriter(w, o.sum), 64<<10)
+		o.w = bufio.NewWriter(io.MultiWriter(w, o.sum))
 	}
 	// The four bytes above 127 tell transports that the file is binary.
 	o.write([]byte("%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"))
@@ -56,7 +59,7 @@ func (o *output) reserve() int {
 
 func (o *output) begin(num int) {
 	o.offs[num] = o.n
-	o.buf = append(o.buf[:0], fmt.Sprintf("%d 0 obj\n", num)...)
+	o.buf = append(strconv.AppendInt(o.buf[:0], int64(num), 10), " 0 obj\n"...)
 }
 
 // put writes an object that is no stream under a reserved number.
@@ -96,8 +99,9 @@ func (o *output) body(num int, d dict, r io.Reader, size int64) {
 	o.buf = appendObject(o.buf, with(d, "Length", size))
 	o.buf = append(o.buf, "\nstream\n"...)
 	o.write(o.buf)
-	n := o.copy(r)
-	if o.err == nil && n != size {
+	if s, ok := r.(*io.SectionReader); ok && InMemory(s, 0, size) != nil {
+		o.write(InMemory(s, 0, size))
+	} else if n := o.copy(r); o.err == nil && n != size {
 		o.err = fmt.Errorf("writing the archive copy: a stream of %d bytes gave %d: %w", size, n, io.ErrUnexpectedEOF)
 	}
 	o.write([]byte("\nendstream\nendobj\n"))
@@ -137,7 +141,10 @@ func (o *output) copy(r io.Reader) int64 {
 	if o.err != nil {
 		return 0
 	}
-	n, err := o.w.ReadFrom(ctxReader{o.ctx, r})
+	if o.piece == nil {
+		o.piece = make([]byte, 64<<10)
+	}
+	n, err := io.CopyBuffer(writerFunc(o.w.Write), ctxReader{o.ctx, r}, o.piece)
 	o.n += n
 	if err != nil {
 		o.err = fmt.Errorf("copying a stream: %w", err)

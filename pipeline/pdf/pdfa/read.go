@@ -127,6 +127,13 @@ func (f *file) readAt(b []byte, off int64) (int, error) {
 // window calls parse with ever larger pieces of the file from off on, until it
 // no longer runs into the piece's end.
 func (f *file) window(off int64, first int, parse func(l *lexer) error) error {
+	if b := InMemory(f.r, off, min(maxObject, f.size-off)); b != nil {
+		err := parse(&lexer{b: b, whole: off+int64(len(b)) >= f.size})
+		if errors.Is(err, errShort) {
+			return fmt.Errorf("%w: object too long", errSyntax)
+		}
+		return err
+	}
 	for n := first; ; n *= 8 {
 		b := make([]byte, n)
 		got, err := f.readAt(b, off)

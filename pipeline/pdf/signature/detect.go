@@ -20,27 +20,9 @@ import (
 //
 // Only an error of r is returned.
 func Detect(r io.ReaderAt, size int64) (bool, error) {
-	const step, overlap = 1 << 16, 256
-	buf := make([]byte, overlap+step)
-	keep := 0 // bytes at the head of buf that were read before
-	var zipped []int64
-	for off := int64(0); off < size; {
-		want := min(int64(step), size-off)
-		n, err := r.ReadAt(buf[keep:keep+int(want)], off)
-		if int64(n) < want {
-			if err == nil || err == io.EOF {
-				err = io.ErrUnexpectedEOF
-			}
-			return false, err
-		}
-		window := buf[:keep+n]
-		found, packs := scanNames(window, off-int64(keep), off+int64(n) == size)
-		if found {
-			return true, nil
-		}
-		zipped = append(zipped, packs...)
-		off += int64(n)
-		keep = copy(buf, window[max(0, len(window)-overlap):])
+	found, zipped, err := scanFile(r, size)
+	if found || err != nil {
+		return found, err
 	}
 	last := int64(-1)
 	for _, at := range zipped {
@@ -53,6 +35,39 @@ func Detect(r io.ReaderAt, size int64) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// scanFile is scanNames over a whole file.
+func scanFile(r io.ReaderAt, size int64) (found bool, zipped []int64, err error) {
+	// What lies in memory is looked at where it lies.
+	if m, ok := r.(interface{ Slice(off, n int64) []byte }); ok {
+		if b := m.Slice(0, size); b != nil {
+			found, zipped = scanNames(b, 0, true)
+			return found, zipped, nil
+		}
+	}
+	const step, overlap = 1 << 16, 256
+	buf := make([]byte, overlap+step)
+	keep := 0 // bytes at the head of buf that were read before
+	for off := int64(0); off < size; {
+		want := min(int64(step), size-off)
+		n, err := r.ReadAt(buf[keep:keep+int(want)], off)
+		if int64(n) < want {
+			if err == nil || err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return false, nil, err
+		}
+		window := buf[:keep+n]
+		found, packs := scanNames(window, off-int64(keep), off+int64(n) == size)
+		if found {
+			return true, nil, nil
+		}
+		zipped = append(zipped, packs...)
+		off += int64(n)
+		keep = copy(buf, window[max(0, len(window)-overlap):])
+	}
+	return false, zipped, nil
 }
 
 // telltale are the names that stand in signed files and next to nowhere else.
