@@ -12,6 +12,8 @@ import (
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/model"
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/types"
+
+	"sohoa/pipeline/pdf/pdfa"
 )
 
 // lazyReader reads a PDF's structure without its streams: pdfcpu loads every
@@ -216,9 +218,12 @@ func (z *lazy) table(at int64) (types.Dict, error) {
 const maxTrailer = 64 << 10
 
 func (z *lazy) trailer(at int64) (types.Dict, error) {
-	b := make([]byte, min(maxTrailer, z.size-at))
-	if _, err := z.r.ReadAt(b, at); err != nil && err != io.EOF {
-		return nil, err
+	b := pdfa.InMemory(z.r, at, min(maxTrailer, z.size-at))
+	if b == nil {
+		b = make([]byte, min(maxTrailer, z.size-at))
+		if _, err := z.r.ReadAt(b, at); err != nil && err != io.EOF {
+			return nil, err
+		}
 	}
 	if i := bytes.Index(b, []byte("startxref")); i >= 0 {
 		b = b[:i]

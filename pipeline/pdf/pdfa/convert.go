@@ -279,6 +279,9 @@ func (c *converter) run() (Result, error) {
 
 // finish writes what every copy ends with: output intent, metadata, catalog.
 func finish(out *output, tree ref, extra dict, l Label, cmyk bool) (int64, string, error) {
+	if out.dry() {
+		return 0, "", out.err
+	}
 	profile := out.reserve()
 	intent := dict{"Type": name("OutputIntent"), "S": name("GTS_PDFA1"), "DestOutputProfile": ref{profile, 0}}
 	if cmyk {

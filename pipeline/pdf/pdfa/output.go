@@ -65,6 +65,9 @@ func (o *output) begin(num int) {
 // put writes an object that is no stream under a reserved number.
 func (o *output) put(num int, v any) {
 	o.begin(num)
+	if o.dry() {
+		return
+	}
 	o.buf = appendObject(o.buf, v)
 	o.buf = append(o.buf, "\nendobj\n"...)
 	o.write(o.buf)
