@@ -109,6 +109,9 @@ func runLoad(r *rig, files []string) error {
 	defer stop()
 	o, ready := workOptions, make(chan struct{})
 	o.Ready = func() { close(ready) }
+	if r.own {
+		o.Hands = 2
+	}
 	go func() { working <- r.ledger.Work(wctx, o, r.pipe.Process) }()
 	<-ready
 	first := ""
@@ -163,7 +166,7 @@ func (r *rig) handIn(ctx context.Context, s dossier.Slip, b []byte) (dossier.Sta
 			return append(there, dossier.Standing{})[0], err
 		}
 	}
-	return r.pipe.Receive(ctx, s, bytes.NewReader(b), pipeline.ReceiveOptions{Work: r.own})
+	return r.pipe.Receive(ctx, s, bytes.NewReader(b), pipeline.ReceiveOptions{})
 }
 
 func loadFiles(t *testing.T) (files []string) {

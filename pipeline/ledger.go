@@ -18,15 +18,15 @@ type Ledger interface {
 	// Seen answers the first standing of the same bytes for the same dossier,
 	// kind and paper (and what they replace), where there is one.
 	Seen(ctx context.Context, slip dossier.Slip, digest dossier.Digest) (st dossier.Standing, found bool, err error)
-	// Receive records the intake and queues its job, both or neither. When these
-	// bytes had already been received for the same dossier, kind and paper (and
-	// what they replace), nothing is written and the first standing is returned
-	// with Again set. It answers dossier.ErrPaperTaken, ErrUnknownDocument or
-	// ErrNotReplaceable where the slip cannot be taken.
-	Receive(ctx context.Context, in dossier.Intake) (dossier.Standing, error)
-	// Take is Receive for a caller who works the intake himself, at once, by calling
-	// work, whose error is a fault that leaves the intake to the queue. Work is nil
-	// where the queue has it, or where there is nothing to do.
+	// Take records the intake and its job, both or neither. When these bytes had
+	// already been received for the same dossier, kind and paper (and what they
+	// replace), nothing is written and the first standing is returned with Again
+	// set. It answers dossier.ErrPaperTaken, ErrUnknownDocument or ErrNotReplaceable
+	// where the slip cannot be taken.
+	//
+	// Where this process has a hand free for it, the job is the caller's, who calls
+	// work at once; else work is nil and the queue has it. An error of work is a
+	// fault, which the ledger has dealt with.
 	Take(ctx context.Context, in dossier.Intake) (st dossier.Standing, work func(context.Context, func(context.Context, dossier.Intake) error) error, err error)
 	// Settle enters the record: document, dossier, tallies, the document it
 	// replaces and, when ctx is that of work, the job's end, all or nothing.

@@ -81,21 +81,14 @@ const (
 // Process brings one received document to its verdict. It returns nil when the
 // verdict, stored or rejected, stands in the archive and the ledger; an error
 // is a fault, and calling again is safe at any point.
-func (p *Pipeline) Process(ctx context.Context, in dossier.Intake) error {
-	_, err := p.process(ctx, in)
-	return err
-}
-
-// process answers the verdict as well; zero where it was written before.
-func (p *Pipeline) process(ctx context.Context, in dossier.Intake) (dossier.Standing, error) {
+func (p *Pipeline) Process(ctx context.Context, in dossier.Intake) (err error) {
 	r := &run{p: p, ctx: ctx, in: in}
 	defer r.close()
 	scan := do(r, "open", in, r.open)                   // the original, out of the archive, in a child's hands
 	document := do(r, "validate", scan, r.validate)     // a *dossier.Rejection, or a document we accept
 	master := do(r, "normalise", document, r.normalise) // the archival copy; a signed file passes untouched
 	object := do(r, "store", master, r.store)           // create-only
-	err := r.settle(object)                             // record.json, then one transaction: the last word
-	return r.verdict, err
+	return r.settle(object)                             // record.json, then one transaction: the last word
 }
 
 // run is one document on its way through the stages.
@@ -104,7 +97,6 @@ type run struct {
 	ctx     context.Context
 	in      dossier.Intake
 	err     error // of the first stage that failed; the later ones do not run
-	verdict dossier.Standing
 	closers []func()
 }
 

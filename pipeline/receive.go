@@ -25,11 +25,6 @@ var (
 // ReceiveOptions are what a door knows of a transfer.
 type ReceiveOptions struct {
 	Digest dossier.Digest // promised by the sender; empty: not checked
-	// Work: the caller waits for the verdict and has hands of its own. The document
-	// is worked in the call where this process has workers, without waiting for
-	// one of them; the standing is then the verdict's, or Pending where the try
-	// failed and the queue has it.
-	Work bool
 }
 
 // Receive takes one document in: streams its bytes once, hashing, into the
@@ -44,7 +39,7 @@ type ReceiveOptions struct {
 // ErrTransfer; anything else is ours.
 func (p *Pipeline) Receive(ctx context.Context, slip dossier.Slip, body io.Reader, o ReceiveOptions) (dossier.Standing, error) {
 	start := time.Now()
-	st, work, err := p.receive(ctx, slip, body, o)
+	st, err := p.receive(ctx, slip, body, o)
 	outcome := OK
 	if err != nil {
 		outcome = Fault
@@ -54,26 +49,10 @@ func (p *Pipeline) Receive(ctx context.Context, slip dossier.Slip, body io.Reade
 	}
 	p.Observe(ctx, Observation{Document: st.Intake.ID, Again: st.Again, Unit: st.Intake.Slip.Unit, Door: slip.Door,
 		Stage: "receive", Outcome: outcome, Err: err, Start: start, End: time.Now()})
-	if work == nil {
-		return st, err
-	}
-	var verdict dossier.Standing
-	if work(ctx, func(ctx context.Context, in dossier.Intake) (err error) {
-		verdict, err = p.process(ctx, in)
-		return err
-	}) != nil {
-		return st, nil // logged there, and tried again
-	}
-	if verdict.State == "" {
-		return p.Ledger.Standing(ctx, st.Intake.ID)
-	}
-	return verdict, nil
+	return st, err
 }
 
-// working is the ledger's work.
-type working = func(context.Context, func(context.Context, dossier.Intake) error) error
-
-func (p *Pipeline) receive(ctx context.Context, slip dossier.Slip, body io.Reader, o ReceiveOptions) (_ dossier.Standing, work working, _ error) {
+func (p *Pipeline) receive(ctx context.Context, slip dossier.Slip, body io.Reader, o ReceiveOptions) (dossier.Standing, error) {
 	temp, given := body.(*storage.Temp)
 	kept := false
 	defer func() {
@@ -83,39 +62,38 @@ func (p *Pipeline) receive(ctx context.Context, slip dossier.Slip, body io.Reade
 	}()
 	slip, err := p.check(ctx, slip)
 	if err != nil {
-		return dossier.Standing{}, nil, err
+		return dossier.Standing{}, err
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
-		return dossier.Standing{}, nil, fmt.Errorf("new id: %w", err)
+		return dossier.Standing{}, fmt.Errorf("new id: %w", err)
 	}
 	in := dossier.Intake{ID: id.String(), Slip: slip, ReceivedAt: p.Now().UTC().Truncate(time.Millisecond)}
 	if slip.Reuses != "" {
-		st, err := p.reuse(ctx, in)
-		return st, nil, err
+		return p.reuse(ctx, in)
 	}
 
 	if !given {
 		if temp, err = p.spool(body); err != nil {
-			return dossier.Standing{}, nil, err
+			return dossier.Standing{}, err
 		}
 	}
 	digest := dossier.Digest(temp.SHA256())
 	if o.Digest != "" && o.Digest != digest {
-		return dossier.Standing{}, nil, ErrDigest
+		return dossier.Standing{}, ErrDigest
 	}
 	// Asked before anything is written, so that sending again what is already
 	// here, which a resumed backfill does by the thousand, costs one look-up.
 	if st, found, err := p.Ledger.Seen(ctx, slip, digest); err != nil {
-		return dossier.Standing{}, nil, err
+		return dossier.Standing{}, err
 	} else if found {
-		return st, nil, nil
+		return st, nil
 	}
 
 	// What it is, the judge says; here it only gets a name people can open.
 	head, err := temp.Head()
 	if err != nil {
-		return dossier.Standing{}, nil, err
+		return dossier.Standing{}, err
 	}
 	mediaType, ext, ok := pdf.Sniff(head)
 	if !ok {
@@ -131,32 +109,49 @@ func (p *Pipeline) receive(ctx context.Context, slip dossier.Slip, body io.Reade
 		return p.Store.Put(ctx, storage.Key(in.Original.Key), temp, storage.Info{
 			Size: in.Original.Size, SHA256: string(digest), ContentType: mediaType, Meta: meta(in)})
 	}); err != nil {
-		return dossier.Standing{}, nil, err
+		return dossier.Standing{}, err
 	}
-	var st dossier.Standing
-	err = p.durable(StepIntake, func() (err error) {
-		if o.Work {
-			st, work, err = p.Ledger.Take(ctx, in)
-		} else {
-			st, err = p.Ledger.Receive(ctx, in)
-		}
-		return err
-	})
+	st, work, err := p.take(ctx, in)
 	if err != nil && !refusedByLedger(err) {
 		// The answer may have been lost after the commit: the original must stay.
 		// If it was not committed the janitor takes the original away.
-		return dossier.Standing{}, nil, err
+		return dossier.Standing{}, err
 	}
 	if err == nil && st.Intake.ID == in.ID {
 		kept = p.fresh.keep(in.Original, temp)
-		return st, work, nil
+		p.begin(ctx, in, work)
+		return st, nil
 	}
 	// Somebody else was first, or the slip cannot be taken: nothing names our
 	// original. If this fails the janitor takes it away.
 	if derr := storage.Erase(context.WithoutCancel(ctx), p.Store, storage.Key(in.Original.Key)); derr != nil {
 		p.Log.Warn().Err(derr).Str("document", in.ID).Msg("an original that nobody names was left behind")
 	}
-	return st, nil, err
+	return st, err
+}
+
+// working brings an intake of this process's own to its verdict.
+type working = func(context.Context, func(context.Context, dossier.Intake) error) error
+
+func (p *Pipeline) take(ctx context.Context, in dossier.Intake) (st dossier.Standing, work working, err error) {
+	err = p.durable(StepIntake, func() error {
+		st, work, err = p.Ledger.Take(ctx, in)
+		return err
+	})
+	return st, work, err
+}
+
+// begin works an intake at once where it is this process's, whether or not its
+// sender stays to hear the verdict.
+func (p *Pipeline) begin(ctx context.Context, in dossier.Intake, work working) {
+	if work == nil {
+		return
+	}
+	done := p.waiting.expect(in.ID)
+	go func() {
+		defer done()
+		_ = work(context.WithoutCancel(ctx), p.Process) // a fault is the ledger's affair
+	}()
 }
 
 // spool copies the body into a temporary file.
@@ -245,11 +240,10 @@ func (p *Pipeline) reuse(ctx context.Context, in dossier.Intake) (dossier.Standi
 	if st, found, err := p.Ledger.Seen(ctx, in.Slip, in.Original.SHA256); err != nil || found {
 		return st, err
 	}
-	var st dossier.Standing
-	err = p.durable(StepIntake, func() (err error) {
-		st, err = p.Ledger.Receive(ctx, in)
-		return err
-	})
+	st, work, err := p.take(ctx, in)
+	if err == nil {
+		p.begin(ctx, in, work)
+	}
 	return st, err
 }
 

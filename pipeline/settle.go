@@ -17,7 +17,7 @@ import (
 // and only when, its record does. A fault writes nothing.
 func (r *run) settle(o Object) error {
 	start := time.Now()
-	err := r.lastWord(o)
+	verdict, err := r.lastWord(o)
 	outcome := OK
 	switch {
 	case err != nil:
@@ -27,30 +27,33 @@ func (r *run) settle(o Object) error {
 	}
 	r.observe("settle", outcome, err, start)
 	if err == nil {
-		r.p.waiting.wake(r.in.ID)
+		r.p.waiting.wake(r.in.ID, verdict)
 	}
 	return err
 }
 
-func (r *run) lastWord(o Object) error {
+// lastWord answers where the document stands now; the zero Standing where that may
+// depend on what happened since, which the ledger knows.
+func (r *run) lastWord(o Object) (verdict dossier.Standing, err error) {
 	if r.err != nil {
 		rej := rejection(r.err)
 		if rej == nil || r.ctx.Err() != nil {
-			return r.err // ours, or cancelled, which says nothing about the scan
+			return verdict, r.err // ours, or cancelled, which says nothing about the scan
 		}
-		return r.refuse(rej)
+		ref, err := r.refuse(rej)
+		return dossier.Standing{Intake: r.in, State: dossier.Refused, Refusal: &ref}, err
 	}
 	switch {
 	case o.tombstone != nil:
-		return r.p.enterTombstone(r.ctx, *o.tombstone)
+		return verdict, r.p.enterTombstone(r.ctx, *o.tombstone)
 	case o.refusal != nil:
-		return r.enterRefusal(*o.refusal)
+		return verdict, r.enterRefusal(*o.refusal)
 	case o.record != nil:
-		return r.enter(*o.record)
+		return verdict, r.enter(*o.record)
 	}
 	rec := r.record(o)
 	key := inFolder(Folder(r.in), recordName)
-	err := r.p.durable(StepRecord, func() error {
+	err = r.p.durable(StepRecord, func() error {
 		return r.p.putJSON(r.ctx, key, rec, meta(r.in))
 	})
 	if errors.Is(err, storage.ErrConflict) {
@@ -59,9 +62,12 @@ func (r *run) lastWord(o Object) error {
 		err = r.p.readJSON(r.ctx, key, &rec)
 	}
 	if err != nil {
-		return fmt.Errorf("write the record: %w", err)
+		return verdict, fmt.Errorf("write the record: %w", err)
 	}
-	return r.enter(rec)
+	if rec.Slip.Reuses == "" { // else it may have lost its source
+		verdict = dossier.Standing{Intake: r.in, State: dossier.Stored, Record: &rec}
+	}
+	return verdict, r.enter(rec)
 }
 
 func (r *run) enter(rec dossier.Record) error {
@@ -74,15 +80,11 @@ func (r *run) enter(rec dossier.Record) error {
 	if err := r.p.durable(StepRetain, func() error { return r.p.retain(r.ctx, rec) }); err != nil {
 		return err
 	}
-	if err := r.p.durable(StepEnter, func() error { return r.p.Ledger.Settle(r.ctx, rec) }); err != nil {
-		return err
-	}
-	r.verdict = dossier.Standing{Intake: r.in, State: dossier.Stored, Record: &rec}
-	return nil
+	return r.p.durable(StepEnter, func() error { return r.p.Ledger.Settle(r.ctx, rec) })
 }
 
 // refuse writes the refusal. If that fails it is a fault, not a rejection.
-func (r *run) refuse(rej *dossier.Rejection) error {
+func (r *run) refuse(rej *dossier.Rejection) (dossier.Refusal, error) {
 	ref := dossier.Refusal{
 		Schema:     dossier.RecordSchema,
 		ID:         r.in.ID,
@@ -101,17 +103,13 @@ func (r *run) refuse(rej *dossier.Rejection) error {
 		err = r.p.readJSON(r.ctx, key, &ref)
 	}
 	if err != nil {
-		return fmt.Errorf("write the refusal: %w", err)
+		return ref, fmt.Errorf("write the refusal: %w", err)
 	}
-	return r.enterRefusal(ref)
+	return ref, r.enterRefusal(ref)
 }
 
 func (r *run) enterRefusal(ref dossier.Refusal) error {
-	if err := r.p.durable(StepRefuse, func() error { return r.p.Ledger.Refuse(r.ctx, ref) }); err != nil {
-		return err
-	}
-	r.verdict = dossier.Standing{Intake: r.in, State: dossier.Refused, Refusal: &ref}
-	return nil
+	return r.p.durable(StepRefuse, func() error { return r.p.Ledger.Refuse(r.ctx, ref) })
 }
 
 // record puts together record.json. Every value comes from the intake and the

@@ -14,22 +14,29 @@ func (p *Pipeline) Standing(ctx context.Context, id string) (dossier.Standing, e
 }
 
 // Wait answers where a document stands as soon as it is no longer pending, or
-// after d. A verdict of this process wakes it at once; one of another process is
+// after d. A verdict of this process is handed to it; one of another process is
 // seen by asking the ledger, seldom.
 func (p *Pipeline) Wait(ctx context.Context, id string, d time.Duration) (dossier.Standing, error) {
 	deadline := time.NewTimer(d)
 	defer deadline.Stop()
-	woken, leave := p.waiting.join(id)
+	verdict, pending, leave := p.waiting.join(id)
 	defer leave()
 	pause := 100 * time.Millisecond
 	for {
-		st, err := p.Ledger.Standing(ctx, id)
-		if err != nil || st.State != dossier.Pending {
-			return st, err
+		if !pending {
+			st, err := p.Ledger.Standing(ctx, id)
+			if err != nil || st.State != dossier.Pending {
+				return st, err
+			}
 		}
+		pending = false
 		ask := time.NewTimer(pause)
 		select {
-		case <-woken:
+		case st := <-verdict:
+			if st.State != "" {
+				ask.Stop()
+				return st, nil
+			}
 		case <-ask.C:
 			pause = min(pause*3/2, time.Second)
 		case <-deadline.C:
@@ -37,7 +44,7 @@ func (p *Pipeline) Wait(ctx context.Context, id string, d time.Duration) (dossie
 			return p.Ledger.Standing(ctx, id)
 		case <-ctx.Done():
 			ask.Stop()
-			return st, ctx.Err()
+			return dossier.Standing{}, ctx.Err()
 		}
 		ask.Stop()
 	}
@@ -45,21 +52,40 @@ func (p *Pipeline) Wait(ctx context.Context, id string, d time.Duration) (dossie
 
 // waiters are the requests that wait for a verdict in this process.
 type waiters struct {
-	mu sync.Mutex
-	of map[string][]chan struct{}
+	mu       sync.Mutex
+	of       map[string][]chan dossier.Standing
+	expected map[string]struct{}
 }
 
-func newWaiters() *waiters { return &waiters{of: map[string][]chan struct{}{}} }
+func newWaiters() *waiters {
+	return &waiters{of: map[string][]chan dossier.Standing{}, expected: map[string]struct{}{}}
+}
 
-func (w *waiters) join(id string) (<-chan struct{}, func()) {
-	ch := make(chan struct{}, 1)
+// expect says that this process is bringing the document to its verdict: until
+// then, or until done, nobody need ask the ledger.
+func (w *waiters) expect(id string) (done func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.expected[id] = struct{}{}
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.expected, id)
+	}
+}
+
+// join waits for the document's verdict, which is the zero Standing where the
+// ledger is to be asked; pending is whether it is known not to have come yet.
+func (w *waiters) join(id string) (verdict <-chan dossier.Standing, pending bool, leave func()) {
+	ch := make(chan dossier.Standing, 1)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.of[id] = append(w.of[id], ch)
-	return ch, func() { w.leave(id, ch) }
+	_, pending = w.expected[id]
+	return ch, pending, func() { w.leave(id, ch) }
 }
 
-func (w *waiters) leave(id string, ch chan struct{}) {
+func (w *waiters) leave(id string, ch chan dossier.Standing) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	left := w.of[id][:0]
@@ -75,12 +101,13 @@ func (w *waiters) leave(id string, ch chan struct{}) {
 	w.of[id] = left
 }
 
-func (w *waiters) wake(id string) {
+func (w *waiters) wake(id string, verdict dossier.Standing) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	delete(w.expected, id)
 	for _, ch := range w.of[id] {
 		select {
-		case ch <- struct{}{}:
+		case ch <- verdict:
 		default:
 		}
 	}

@@ -262,7 +262,7 @@ func (h *house) work(ctx context.Context, workers int, bulkOnly bool) error {
 		workers = 2 * runtime.NumCPU()
 	}
 	defer h.present(ctx, dossier.Working, func(r *dossier.Run) { r.Slots = workers })()
-	return h.ledger.Work(ctx, ledger.WorkOptions{Workers: workers, BulkOnly: bulkOnly, Outage: h.outages.wait}, h.pipeline.Process)
+	return h.ledger.Work(ctx, ledger.WorkOptions{Workers: workers, Hands: workers, BulkOnly: bulkOnly, Outage: h.outages.wait}, h.pipeline.Process)
 }
 
 // workBeside runs workers beside what the command does, also after ctx ended, so

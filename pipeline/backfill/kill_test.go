@@ -91,7 +91,7 @@ func backfillIn(dir string, observe func(context.Context, pipeline.Observation))
 	ctx, cancel := context.WithCancel(context.Background())
 	worked := make(chan error, 1)
 	go func() {
-		worked <- h.ledger.Work(ctx, ledger.WorkOptions{Workers: 2, Timeout: time.Minute}, h.pipe.Process)
+		worked <- h.ledger.Work(ctx, ledger.WorkOptions{Workers: 2, Hands: inFlight, BulkOnly: true, Timeout: time.Minute}, h.pipe.Process)
 	}()
 	defer func() { cancel(); err = errors.Join(err, <-worked) }()
 

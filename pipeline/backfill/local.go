@@ -21,7 +21,7 @@ type Local struct {
 // Submit hands the document to the pipeline and waits for its verdict. What is
 // there already is corrected where the slip says otherwise.
 func (l Local) Submit(ctx context.Context, slip dossier.Slip, body io.ReadSeeker, _ int64) (dossier.Standing, error) {
-	st, err := l.Pipeline.Receive(ctx, slip, body, pipeline.ReceiveOptions{Work: true})
+	st, err := l.Pipeline.Receive(ctx, slip, body, pipeline.ReceiveOptions{})
 	if errors.Is(err, pipeline.ErrSlip) {
 		return st, fmt.Errorf("%w: %w", ErrSlip, err)
 	}

@@ -14,38 +14,52 @@ import (
 	"sohoa/dossier"
 )
 
-// Whoever brings papers by the thousand and waits for each verdict may work them
-// himself: what the queue costs, to place a job, to fetch it, to wake and be
-// woken, is as much again as entering the document. The job is there all the
-// same, as one that this process is running: should the process die, the others
-// put it back into the queue, and a try that fails is followed by the queue's.
+// A process with workers may work what comes in through itself at once: what the
+// queue costs, to place a job, to fetch it, to wake and be woken, is as much again
+// as entering the document. The job is there all the same, as one that this
+// process is running: should the process die, the others put it back into the
+// queue, and a try that fails is followed by the queue's.
 type own struct {
 	mu     sync.Mutex
 	worker string // in whose name; empty: this process does not work
 	trier  trier
 	held   map[int64]bool // jobs in hand
 	missed map[int64]bool // jobs that were in nobody's hands when last looked for
+	idle   chan struct{}  // closed when the last job is out of hand; nil: nobody waits for that
 }
 
 // begin lets this process work intakes of its own.
 func (o *own) begin(worker string, t trier) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.worker, o.trier, o.held, o.missed = worker, t, map[int64]bool{}, nil
+	o.worker, o.trier, o.held, o.missed, o.idle = worker, t, map[int64]bool{}, nil, nil
 }
 
-func (o *own) end(worker string) {
+// end lets it take no more, and waits until nothing is in hand, or ctx ends.
+func (o *own) end(ctx context.Context) {
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.worker == worker {
-		o.worker = ""
+	o.worker = ""
+	idle := make(chan struct{})
+	if o.idle = idle; len(o.held) == 0 {
+		close(idle)
+		o.idle = nil
+	}
+	o.mu.Unlock()
+	select {
+	case <-idle:
+	case <-ctx.Done():
 	}
 }
 
-func (o *own) name() (worker string, t trier) {
+// hand answers in whose name this process may work a job of the queue at once; ok
+// is false where it may not.
+func (o *own) hand(queue string) (worker string, t trier, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.worker, o.trier
+	// Where the counters' papers are worked, too, what comes in bulk waits for its
+	// unit's turn.
+	fits := (queue == bulkQueue) == o.trier.o.BulkOnly
+	return o.worker, o.trier, o.worker != "" && fits && len(o.held) < o.trier.o.Hands
 }
 
 func (o *own) hold(job int64) (drop func()) {
@@ -56,6 +70,10 @@ func (o *own) hold(job int64) (drop func()) {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		delete(o.held, job)
+		if len(o.held) == 0 && o.idle != nil {
+			close(o.idle)
+			o.idle = nil
+		}
 	}
 }
 
@@ -78,11 +96,12 @@ func (o *own) lost(running []int64) (lost []int64) {
 // Take is Receive for a caller who works the intake himself, by calling work at
 // once: no other worker gets it while this process lives. An error of work is a
 // fault; the intake is then in the queue, or in the failure inbox, like any
-// other. Work is nil where there is nothing to do, or where this process has no
-// workers (see [Ledger.Work]) and so leaves the intake to the queue.
+// other. Work is nil where there is nothing to do, and where this process has no
+// hand free for it (see WorkOptions.Hands) and so leaves it to the queue.
 func (l *Ledger) Take(ctx context.Context, in dossier.Intake) (st dossier.Standing, work func(context.Context, func(context.Context, dossier.Intake) error) error, err error) {
-	worker, t := l.own.name()
-	if worker == "" {
+	name, _ := place(in.Slip.Door)
+	worker, t, ok := l.own.hand(name)
+	if !ok {
 		st, err = l.Receive(ctx, in)
 		return st, nil, err
 	}
@@ -106,6 +125,9 @@ type ownJob struct{}
 
 func (l *Ledger) workOwn(ctx context.Context, t trier, job int64, in dossier.Intake, handle func(context.Context, dossier.Intake) error) error {
 	in.Untried = true
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(t.own, cancel)()
 	for {
 		hctx, cancel := context.WithTimeout(context.WithValue(ctx, ownJob{}, job), t.o.Timeout)
 		err := t.try(hctx, in.ID, &rivertype.JobRow{ID: job, Attempt: 1}, func() error { return handle(hctx, in) })

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,7 +29,7 @@ func TestTake(t *testing.T) {
 		ended := make(chan error, 1)
 		away := errors.New("the store is away")
 		go func() {
-			ended <- l.Work(ctx, WorkOptions{Workers: 1, Backoff: func(int) time.Duration { return time.Millisecond },
+			ended <- l.Work(ctx, WorkOptions{Workers: 1, Hands: 2, BulkOnly: true, Backoff: func(int) time.Duration { return time.Millisecond },
 				Outage: func(_ context.Context, err error) bool { return errors.Is(err, away) }, Ready: func() { close(ready) }},
 				func(ctx context.Context, in dossier.Intake) error {
 					queued <- in
@@ -98,7 +99,7 @@ func TestTake(t *testing.T) {
 
 		lost, _, err := l.Take(t.Context(), in("lost"))
 		must(t, err)
-		if worker, _ := l.own.name(); true {
+		if worker, _, _ := l.own.hand(bulkQueue); true {
 			must(t, l.disown(t.Context(), worker, 0)) // it may have been entered this instant
 			if len(queued) > 0 {
 				t.Error("given back at the first look")
@@ -109,23 +110,67 @@ func TestTake(t *testing.T) {
 			t.Errorf("lost: the queue hands out %+v", next)
 		}
 		eventually("every one is stored", func() bool { return jobs() == 0 })
+
+		// Two hands: the third is the queue's, and so is what is not this process's.
+		go1, done := make(chan struct{}), make(chan error, 2)
+		for _, paper := range []dossier.PaperCode{"one", "two"} {
+			_, work, err := l.Take(t.Context(), in(paper))
+			must(t, err)
+			held := make(chan struct{})
+			go func() {
+				done <- work(t.Context(), func(ctx context.Context, in dossier.Intake) error {
+					close(held)
+					<-go1
+					return l.Settle(ctx, record(in, false))
+				})
+			}()
+			<-held
+		}
+		third, work, err := l.Take(t.Context(), in("three"))
+		if err != nil || work != nil {
+			t.Errorf("a third hand: %v, %v", work != nil, err)
+		}
+		if next := <-queued; next.ID != third.Intake.ID {
+			t.Errorf("the queue hands out %+v", next)
+		}
+		counters := in("four")
+		counters.Slip.Door = dossier.DoorAPI
+		if _, work, err := l.Take(t.Context(), counters); err != nil || work != nil {
+			t.Errorf("a counter's paper in a process for what comes in bulk: %v, %v", work != nil, err)
+		}
+
+		// Told to stop, it ends what is in hand.
 		stop()
+		select {
+		case <-ended:
+			t.Fatal("Work ended with intakes in hand")
+		case <-time.After(50 * time.Millisecond):
+		}
+		close(go1)
+		must(t, <-done)
+		must(t, <-done)
 		must(t, <-ended)
 
 		// A process that ends with an intake in hand: its lock is gone, and the next
 		// one puts the job back.
 		worker := "0192e4a0-0000-7000-8000-00000000dead"
-		l.own.begin(worker, trier{l, t.Context(), WorkOptions{}.withDefaults()})
+		l.own.begin(worker, trier{l, t.Context(), t.Context(), WorkOptions{Hands: 1, BulkOnly: true}.withDefaults()})
 		dead, work, err := l.Take(t.Context(), in("dead"))
 		if err != nil || work == nil {
 			t.Fatal(err)
 		}
-		l.own.end(worker)
+		l.own.end(t.Context())
 		ctx, stop = context.WithCancel(t.Context())
+		var mu sync.Mutex
+		left := map[string]bool{dead.Intake.ID: true, counters.ID: true}
 		must(t, l.Work(ctx, WorkOptions{Workers: 1}, func(ctx context.Context, in dossier.Intake) error {
-			defer stop()
-			if in.ID != dead.Intake.ID || in.Untried {
+			mu.Lock()
+			defer mu.Unlock()
+			if !left[in.ID] || in.Untried != (in.ID == counters.ID) {
 				t.Errorf("dead: the queue hands out %+v", in)
+			}
+			if delete(left, in.ID); len(left) == 0 {
+				defer stop()
 			}
 			return l.Settle(ctx, record(in, false))
 		}))

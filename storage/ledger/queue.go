@@ -54,6 +54,7 @@ type inserter func(ctx context.Context, t *tx, j intakeJob, s dossier.Slip) (job
 // WorkOptions say how intakes are worked. The zero value works.
 type WorkOptions struct {
 	Workers     int           // for each of the two queues; 0: 2
+	Hands       int           // intakes that come in through this process and are worked at once, without the queue; 0: none
 	BulkOnly    bool          // leave the counters' papers to others: a process that stands back would keep them waiting
 	Timeout     time.Duration // of one try; 0: 10 minutes
 	MaxAttempts int           // that may fail; 0: 8
@@ -124,7 +125,9 @@ const longestPause = 15 * time.Second
 // if the process died before the queue knew.
 func (l *Ledger) Work(ctx context.Context, o WorkOptions, handle func(ctx context.Context, in dossier.Intake) error) error {
 	o = o.withDefaults()
-	tr := trier{l, ctx, o}
+	owning, cancelOwn := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancelOwn()
+	tr := trier{l, ctx, owning, o}
 	work := func(jctx context.Context, job *rivertype.JobRow, j intakeJob) error {
 		return tr.try(jctx, j.ID, job, func() error {
 			return l.handle(jctx, j.ID, !j.Again && job.Attempt == 1, handle)
@@ -151,7 +154,6 @@ func (l *Ledger) Work(ctx context.Context, o WorkOptions, handle func(ctx contex
 	}
 	defer v.close()
 	l.own.begin(v.id(), tr)
-	defer l.own.end(v.id())
 	o.Ready()
 	look := time.NewTicker(vigilEvery)
 	defer look.Stop()
@@ -169,6 +171,8 @@ func (l *Ledger) Work(ctx context.Context, o WorkOptions, handle func(ctx contex
 		case <-ctx.Done():
 			dctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.Drain)
 			defer cancel()
+			l.own.end(dctx)
+			cancelOwn() // what is still in hand
 			if err := stop(dctx); err != nil {
 				return fmt.Errorf("work: stop: %w", err)
 			}
@@ -204,6 +208,7 @@ func (l *Ledger) startWork(ctx context.Context, o WorkOptions, work func(context
 type trier struct {
 	l    *Ledger
 	stop context.Context // ends when Work is to end
+	own  context.Context // ends when what is in hand has no time left
 	o    WorkOptions
 }
 

@@ -239,7 +239,7 @@ func mainJob(dir string, body []byte, n, clients int, observe func(context.Conte
 	}
 	defer func() { err = errors.Join(err, done()) }()
 	working := make(chan error, 1)
-	go func() { working <- l.Work(ctx, ledger.WorkOptions{Workers: 6}, p.Process) }()
+	go func() { working <- l.Work(ctx, ledger.WorkOptions{Workers: 6, Hands: 6}, p.Process) }()
 	defer func() {
 		stop()
 		err = errors.Join(err, <-working)
