@@ -186,12 +186,14 @@ func TestUploadIsKeptForItsWorker(t *testing.T) {
 		}
 		ids = append(ids, u.Document)
 	}
-	defer r.work(t)()
+	stop := r.work(t)
 	for _, id := range ids {
 		if st, err := r.pipe.Wait(t.Context(), id, time.Minute); err != nil || st.State != dossier.Stored {
+			stop()
 			t.Fatal(st.State, st.Fault, err)
 		}
 	}
+	stop() // the verdict is known before the hands are free
 	if n := tries.Load(); n != 2 {
 		t.Errorf("%d tries for two uploads", n)
 	}
