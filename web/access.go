@@ -45,6 +45,7 @@ var (
 	anyRole = Access{Roles: map[dossier.Role]Reach{dossier.Clerk: ReachAny, dossier.Operator: ReachAny,
 		dossier.Manager: ReachAny, dossier.Officer: ReachAny, dossier.Admin: ReachAny, dossier.System: ReachAny}}
 	mayReuse    = Access{Roles: map[dossier.Role]Reach{dossier.Clerk: ReachAny, dossier.Operator: ReachAny}}
+	mayBackfill = Access{Roles: map[dossier.Role]Reach{dossier.Operator: ReachAny}}
 	mayFeed     = Access{Roles: map[dossier.Role]Reach{dossier.System: ReachAny}}
 	mayAudit    = Access{Roles: map[dossier.Role]Reach{dossier.Officer: ReachSubtree}}
 	mayOrder    = Access{Roles: map[dossier.Role]Reach{dossier.Officer: ReachSubtree}}

@@ -233,8 +233,11 @@ func TestAccessMatrix(t *testing.T) {
 		"POST /documents/{id}/doubt":  post("/documents/{id}/doubt", byOrder),
 		"POST /documents/{id}/hold":   post("/documents/{id}/hold", byOrder),
 		"POST /documents/{id}/lift":   post("/documents/{id}/lift", byOrder),
-		"GET /closings":               get("/closings"),
-		"GET /closings/{id}":          get("/closings/{closing}"),
+		"PUT /api/v1/runs/{id}": func(dossier.UnitCode) *http.Request {
+			return h.request("PUT", "/api/v1/runs/01890a5d-ac96-774b-bcce-b302099a8057", "", strings.NewReader(`{"started_at":"2024-08-01T09:00:00Z","done":1,"total":2,"failed":0}`), "Content-Type", "application/json")
+		},
+		"GET /closings":      get("/closings"),
+		"GET /closings/{id}": get("/closings/{closing}"),
 		"POST /closings": post("/closings", func(u dossier.UnitCode) url.Values {
 			return url.Values{"period": {"2023-01"}, "unit": {string(u)}}
 		}),

@@ -564,7 +564,7 @@ func TestOpenAPI(t *testing.T) {
 		if !ok || op.OperationID == "" || len(op.Security) == 0 {
 			t.Errorf("%s is not described", route.Pattern)
 		}
-		if method == "PUT" {
+		if strings.HasPrefix(route.Pattern, "PUT ") && strings.HasSuffix(path, "/documents") {
 			for _, status := range []string{"200", "201", "202", "400", "401", "403", "404", "409", "413", "422", "503"} {
 				if op.Responses[status] == nil {
 					t.Errorf("%s: %s is not described", route.Pattern, status)

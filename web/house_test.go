@@ -198,6 +198,7 @@ func newHouse(t *testing.T, s setup) *house {
 		},
 		Pictures: pictures{h.pipeline, pool, dir},
 		Life:     h.ledger.Events,
+		Runs:     h.ledger,
 		Tray:     h.trays(t, filepath.Join(dir, "hot"), pool),
 	}
 	if s.options != nil {

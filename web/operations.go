@@ -1,10 +1,16 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
 
 	"sohoa/dossier"
 )
@@ -128,6 +134,47 @@ func checked(l string, c dossier.Check) string {
 		return say(l, "ops-never")
 	}
 	return clock(c.EndedAt) + ", " + fmt.Sprintf(say(l, "ops-differ"), grouped(c.Differences))
+}
+
+// RunBody is how far a backfill is that goes on elsewhere.
+type RunBody struct {
+	Host      string    `json:"host,omitempty" maxLength:"255" doc:"where it runs"`
+	StartedAt time.Time `json:"started_at"`
+	Done      int64     `json:"done" minimum:"0" doc:"rows, of total"`
+	Total     int64     `json:"total" minimum:"0"`
+	Failed    int64     `json:"failed" minimum:"0" doc:"rows that did not go in"`
+	Ended     bool      `json:"ended,omitempty"`
+}
+
+type runInput struct {
+	ID   string `path:"id" format:"uuid" doc:"the caller's own, the same each time"`
+	Body RunBody
+}
+
+func (s *server) routeRuns() {
+	operation(s, mayBackfill, huma.Operation{OperationID: "tellRun", Method: "PUT", Path: "/api/v1/runs/{id}", DefaultStatus: http.StatusNoContent,
+		Summary: "Tell how far a backfill through this server is", Tags: []string{"documents"}, Errors: []int{401, 403, 422, 503},
+		Description: "For the operations page. To be told again at least every 30 seconds: in silence it counts as broken off."}, s.putRun)
+}
+
+func (s *server) putRun(ctx context.Context, in *runInput) (*struct{}, error) {
+	if s.Runs == nil {
+		return nil, problem("not-wired", nil)
+	}
+	own, err := uuid.Parse(in.ID)
+	if err != nil || strings.ContainsFunc(in.Body.Host, unicode.IsControl) {
+		return nil, badValue("id or host")
+	}
+	now := s.Now()
+	r := dossier.Run{Kind: dossier.Backfill, Host: in.Body.Host, StartedAt: in.Body.StartedAt, Done: in.Body.Done, Total: in.Body.Total, Failed: in.Body.Failed,
+		ID: uuid.NewSHA1(own, []byte(actorOf(ctx).ID)).String()} // so that nobody speaks for another's
+	if r.StartedAt.After(now) { // by a clock that is wrong
+		r.StartedAt = now
+	}
+	if in.Body.Ended {
+		r.EndedAt = now
+	}
+	return nil, s.Runs.SaveRun(ctx, r)
 }
 
 // age is how long something has been waiting, to people.

@@ -1,11 +1,15 @@
 package web_test
 
 import (
+	"context"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"sohoa/dossier"
+	"sohoa/storage/ledger"
+	"sohoa/web"
 )
 
 // The page says in one sentence whether all is well, worst first, and what runs.
@@ -72,4 +76,43 @@ func TestBrowserOperations(t *testing.T) {
 	b.open("/operations")
 	b.has("định kỳ")
 	b.picture("operations")
+}
+
+// A backfill that goes through this server tells how far it is; nobody else speaks
+// for it, and who may not send does not.
+func TestTellRun(t *testing.T) {
+	h := newHouse(t, setup{idle: true, options: func(o *web.Options) {
+		o.Operations = func(ctx context.Context) (web.Operations, error) {
+			runs, err := o.Runs.(*ledger.Ledger).Runs(ctx)
+			return web.Operations{Runs: runs}, err
+		}
+	}})
+	const path = "/api/v1/runs/01890a5d-ac96-774b-bcce-b302099a8057"
+	tell := func(token, body string) reply {
+		return h.do(h.request("PUT", path, token, strings.NewReader(body), "Content-Type", "application/json"))
+	}
+	at := time.Now().Add(-time.Minute).Format(time.RFC3339)
+	operator := h.token(dossier.Operator, "H51.10")
+	for _, body := range []string{`{"host":"quet-1","started_at":"` + at + `","done":3,"total":10,"failed":1}`, `{"host":"quet-1","started_at":"` + at + `","done":7,"total":10,"failed":1}`} {
+		if r := tell(operator, body); r.StatusCode != http.StatusNoContent {
+			t.Fatalf("%d %s", r.StatusCode, r.body)
+		}
+	}
+	// The same number out of another's mouth is another run.
+	if r := tell(h.token(dossier.Operator, "H51.11"), `{"host":"quet-2","started_at":"`+at+`","done":10,"total":10,"failed":0,"ended":true}`); r.StatusCode != http.StatusNoContent {
+		t.Fatalf("%d %s", r.StatusCode, r.body)
+	}
+	wantProblem(t, tell(h.token(dossier.Clerk, "H51.10"), `{"started_at":"`+at+`","done":1,"total":1,"failed":0}`), 403, "not-allowed")
+	if r := tell(operator, `{"started_at":"`+at+`","done":-1,"total":1,"failed":0}`); r.StatusCode != http.StatusUnprocessableEntity {
+		t.Errorf("less than nothing: %d", r.StatusCode)
+	}
+	page := string(h.visit(h.person(dossier.Admin, "H51"), "/operations").body)
+	for _, want := range []string{"quet-1", "7 trên 10 dòng, 1 không", "đang chạy", "quet-2", "10 trên 10 dòng, 0 không"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q: %s", want, page)
+		}
+	}
+	if strings.Contains(page, "3 trên 10") {
+		t.Error("it stands there twice")
+	}
 }

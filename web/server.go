@@ -89,6 +89,7 @@ func newServer(o Options) *server {
 	s.routeRegister()
 	s.routeReuse()
 	s.routeOfficer()
+	s.routeRuns()
 	s.routeTray()
 	if err := s.routePages(); err != nil {
 		panic(err) // what is embedded does not parse: no test has passed

@@ -98,6 +98,11 @@ type Operations struct {
 	Checked                   dossier.Check // the last whole check of the archive; zero: never
 }
 
+// Runs keeps how far something is that goes on for long.
+type Runs interface {
+	SaveRun(ctx context.Context, r dossier.Run) error
+}
+
 // Options are the parts the doors are made of. Pipeline, Register, Source and
 // Tokens are needed; without one of the others its routes answer 501.
 type Options struct {
@@ -125,6 +130,7 @@ type Options struct {
 	Tray         Tray
 	Auditor      Auditor // nil: nothing is kept of who did what
 	Operations   func(context.Context) (Operations, error)
+	Runs         Runs // nil: nobody elsewhere can tell of a backfill
 	// Life lists what happened to a document after its record was written; nil:
 	// only the record's own events are shown.
 	Life func(ctx context.Context, id string) ([]dossier.Event, error)

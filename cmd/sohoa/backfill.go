@@ -178,9 +178,7 @@ func (a *app) openWay(ctx context.Context, f backfillFlags) (way, error) {
 	if err != nil {
 		return way{}, err
 	}
-	// At a server a backfill is seen by what it sends; only its own ledger is told.
-	w := way{door: c, work: func() func() error { return func() error { return nil } },
-		present: func(func(*dossier.Run)) func() { return func() {} }}
+	w := way{door: c, work: func() func() error { return func() error { return nil } }}
 	// What went to one server says nothing of another.
 	sum := sha256.Sum256([]byte(c.base))
 	w.journal = fmt.Sprintf("backfill-%x.journal", sum[:6])
@@ -188,6 +186,7 @@ func (a *app) openWay(ctx context.Context, f backfillFlags) (way, error) {
 	if err != nil {
 		return way{}, err
 	}
+	w.present = func(look func(*dossier.Run)) func() { return present(ctx, log, a.now, c.tell, dossier.Backfill, look) }
 	judge, err := a.openJudge(log, 0)
 	if err != nil {
 		return way{}, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -110,11 +111,11 @@ func (c *client) Submit(ctx context.Context, slip dossier.Slip, body io.ReadSeek
 		path = "/api/v1/dossiers/" + url.PathEscape(string(slip.Dossier)) + "/documents"
 		query.Set("kind", string(slip.Kind))
 	}
-	var bytes io.Reader = http.NoBody
+	var content io.Reader = http.NoBody
 	if size > 0 {
-		bytes = io.NopCloser(body) // the file stays the caller's
+		content = io.NopCloser(body) // the file stays the caller's
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, c.base+path+"?"+query.Encode(), bytes)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, c.base+path+"?"+query.Encode(), content)
 	if err != nil {
 		return dossier.Standing{}, err
 	}
@@ -157,6 +158,27 @@ func (c *client) Replay(ctx context.Context, id string) error {
 		return err
 	}
 	if a.status != http.StatusSeeOther {
+		return a.problem()
+	}
+	return nil
+}
+
+// tell tells the server's operations page how far a run is.
+func (c *client) tell(ctx context.Context, r dossier.Run) error {
+	b, err := json.Marshal(web.RunBody{Host: r.Host, StartedAt: r.StartedAt, Done: r.Done, Total: r.Total, Failed: r.Failed, Ended: !r.EndedAt.IsZero()})
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, c.base+"/api/v1/runs/"+r.ID, bytes.NewReader(b))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	a, err := c.do(req)
+	if err != nil {
+		return err
+	}
+	if a.status != http.StatusNoContent {
 		return a.problem()
 	}
 	return nil

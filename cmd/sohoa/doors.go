@@ -21,6 +21,7 @@ func (a *app) webOptions(h *house, tray *trays) web.Options {
 		Accounts: h.ledger, SessionStore: h.ledger.Sessions(), SignOn: a.signOn, People: h.ledger, Orders: h.pipeline, Closer: closer{h},
 		Pictures: h, Inbox: inbox{h.ledger}, Owners: h.ledger, Auditor: h.ledger, Tray: tray.web(),
 		Life:          h.ledger.Events,
+		Runs:          h.ledger,
 		SecureCookies: a.secureCookies, BehindProxy: a.behindProxy, Registry: h.metrics,
 		Operations: func(ctx context.Context) (web.Operations, error) {
 			s, err := h.ledger.QueueStats(ctx)

@@ -6,24 +6,30 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/rs/zerolog"
 
 	"sohoa/dossier"
 )
 
-// present tells the ledger every few seconds that something runs and how far it
-// is, for the operations page, until stop is called. look completes what is told.
-// That it cannot be told is no reason for the run to end: it is logged.
+// present tells the ledger of a run.
 func (h *house) present(ctx context.Context, kind dossier.RunKind, look func(*dossier.Run)) (stop func()) {
+	return present(ctx, h.log, h.pipeline.Now, h.ledger.SaveRun, kind, look)
+}
+
+// present tells every few seconds that something runs and how far it is, for the
+// operations page, until stop is called. look completes what is told. That it
+// cannot be told is no reason for the run to end: it is logged.
+func present(ctx context.Context, log zerolog.Logger, now func() time.Time, save func(context.Context, dossier.Run) error, kind dossier.RunKind, look func(*dossier.Run)) (stop func()) {
 	host, err := os.Hostname()
 	if err != nil {
-		h.log.Warn().Err(err).Msg("this host has no name")
+		log.Warn().Err(err).Msg("this host has no name")
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
-		h.log.Warn().Err(err).Msg("a run cannot be told of")
+		log.Warn().Err(err).Msg("a run cannot be told of")
 		return func() {}
 	}
-	run := dossier.Run{ID: id.String(), Kind: kind, Host: host, StartedAt: h.pipeline.Now()}
+	run := dossier.Run{ID: id.String(), Kind: kind, Host: host, StartedAt: now()}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	told := make(chan struct{})
 	silent := false
@@ -31,9 +37,9 @@ func (h *house) present(ctx context.Context, kind dossier.RunKind, look func(*do
 		look(&run)
 		tctx, cancel := context.WithTimeout(ctx, dossier.RunSilence/3)
 		defer cancel()
-		err := h.ledger.SaveRun(tctx, run)
+		err := save(tctx, run)
 		if err != nil && !silent && ctx.Err() == nil { // once, not every ten seconds
-			h.log.Warn().Err(err).Msg("a run cannot be told of")
+			log.Warn().Err(err).Msg("a run cannot be told of")
 		}
 		silent = err != nil
 	}
@@ -55,7 +61,7 @@ func (h *house) present(ctx context.Context, kind dossier.RunKind, look func(*do
 		cancel()
 		<-told
 		ctx = context.WithoutCancel(ctx)
-		run.EndedAt = h.pipeline.Now()
+		run.EndedAt = now()
 		tell()
 	}
 }
