@@ -78,6 +78,9 @@ func (d *document) write(ctx context.Context, f *os.File, q wireQuestion, label 
 		w.kept = d.room.out[:0]
 	}
 	defer func() {
+		if err != nil && w.spill == nil {
+			return // nothing of it is of use, and nothing was written yet
+		}
 		if werr := w.close(); err == nil {
 			err = openError(werr)
 		}

@@ -96,8 +96,8 @@ var shortFilters = map[name]name{
 }
 
 // decoded returns the whole decoded body of a stream that has no image coding,
-// at most limit bytes, not to be written to. A Flate stream that breaks off gives what it has: that
-// is what readers show.
+// at most limit bytes, not to be written to. A Flate stream that breaks off gives
+// what it has: that is what readers show.
 func decoded(d document, s *stream, limit int64) ([]byte, error) {
 	fs, err := filters(d, s.dict)
 	if err != nil {
