@@ -38,5 +38,7 @@ go test -run '^$' -bench ImportSQLite -benchtime 1x ./pipeline/register
 echo "== ledger (SOHOA_BENCH_DOSSIERS=10000000 for ten million)"
 go test -run '^$' -bench 'Report|ListPage' -benchtime 20x -timeout 3h ./storage/ledger
 go test -run '^$' -bench 'Tallies|Document|Register|Latency|Open|Recount' -benchtime 1x -timeout 3h ./storage/ledger
+echo "== serve from start to ready (SOHOA_BENCH_DATABASE names a ledger that the benchmarks above kept)"
+go run ./internal/bench/start -sohoa "$bin/sohoa" -database "${SOHOA_BENCH_DATABASE:-}"
 echo "== whole archive: verify beside sha256sum, copy beside rclone, rebuild"
 go run ./internal/bench/archive -sohoa "$bin/sohoa"

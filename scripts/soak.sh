@@ -12,5 +12,7 @@ go test -count=5 -timeout 6h -run ServerKilled ./storage/s3
 SOHOA_CRASH=all go test -count=1 -timeout 6h -v -run 'CrashMatrix|EveryWriteBroken|BitFlips' ./pipeline
 SOHOA_KILLS=${SOHOA_KILLS:-200} go test -count=1 -timeout 6h -v -run 'KillLoop|Outages|DiskFull|LedgerLocked' ./cmd/sohoa
 go test -count=1 -timeout 1h -v -run TestHosts ./cmd/sohoa
+# The container file, built and run; needs podman.
+scripts/container.sh
 # The program before beside this one; needs the history.
 SOHOA_UPGRADE_FROM=${SOHOA_UPGRADE_FROM:-b5c3ec4} go test -tags upgrade -count=1 -timeout 30m -v -run TestRollingUpgrade ./cmd/sohoa
