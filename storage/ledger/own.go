@@ -146,7 +146,10 @@ func (l *Ledger) workOwn(ctx context.Context, t trier, job int64, in dossier.Int
 		}
 		rctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 		defer cancel()
-		return errors.Join(err, l.giveBack(rctx, job, t.o.Backoff(1)))
+		if gerr := l.giveBack(rctx, job, t.o.Backoff(1)); gerr != nil {
+			l.log.Warn().Err(gerr).Str("document", in.ID).Msg("an intake could not be given back; it will be looked for")
+		}
+		return err
 	}
 }
 
