@@ -21,6 +21,7 @@ type Standing struct {
 	Refusal *Refusal // when Refused
 	Fault   string   // when Faulted: for operators, free of personal data
 
+	Legal      bool       // of legal value today: as its record says, unless an officer judged its signatures anew
 	Corrected  bool       // handing it in again has corrected what is said of it
 	Amended    *Slip      // the slip as it was corrected after the verdict; nil: never
 	ReplacedBy string     // id of the better scan, when there is one

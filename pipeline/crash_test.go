@@ -109,8 +109,8 @@ func runLoad(r *rig, files []string) error {
 	defer stop()
 	o, ready := workOptions, make(chan struct{})
 	o.Ready = func() { close(ready) }
-	if r.own {
-		o.Hands = 2
+	if !r.own {
+		o.Hands = 0
 	}
 	go func() { working <- r.ledger.Work(wctx, o, r.pipe.Process) }()
 	<-ready

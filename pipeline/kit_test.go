@@ -282,7 +282,8 @@ func (r *rig) differences(t testing.TB, c dossier.Check) []string {
 	return out
 }
 
-// verdict waits for a document's verdict.
+// verdict waits for a document's verdict, and sees that what is handed to who waits
+// is what the ledger says.
 func (r *rig) verdict(t testing.TB, st dossier.Standing) dossier.Standing {
 	t.Helper()
 	got, err := r.pipe.Wait(context.Background(), st.Intake.ID, time.Minute)
@@ -291,6 +292,15 @@ func (r *rig) verdict(t testing.TB, st dossier.Standing) dossier.Standing {
 	}
 	if got.State == dossier.Pending {
 		t.Fatal("no verdict within a minute")
+	}
+	entered, err := r.pipe.Standing(context.Background(), st.Intake.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := json.Marshal(got)
+	b, berr := json.Marshal(entered)
+	if err != nil || berr != nil || !bytes.Equal(a, b) {
+		t.Errorf("who waits is told\n%s\nthe ledger says\n%s\n%v %v", a, b, err, berr)
 	}
 	return got
 }
@@ -426,4 +436,4 @@ func (r *rig) picture() (string, error) {
 
 var fixedNow = time.Date(2024, 8, 29, 8, 0, 0, 0, dossier.Zone)
 
-var workOptions = ledger.WorkOptions{Workers: 2, Backoff: func(int) time.Duration { return 10 * time.Millisecond }}
+var workOptions = ledger.WorkOptions{Workers: 2, Hands: 2, Backoff: func(int) time.Duration { return 10 * time.Millisecond }}

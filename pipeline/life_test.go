@@ -40,6 +40,15 @@ func TestWhatHappensLater(t *testing.T) {
 			t.Fatal(err)
 		}
 		counts(step.want)
+		if st, err := r.pipe.Standing(ctx, result.Intake.ID); err != nil || st.Legal != step.legal {
+			t.Errorf("of legal value: %v, want %v; %v", st.Legal, step.legal, err)
+		}
+	}
+	// Reused, it is what it is today.
+	again := slip(dossier.ResultKind, "H51.11-240801-0003", "")
+	again.Reuses = result.Intake.ID
+	if st := r.verdict(t, r.send(t, again, nil)); st.Legal || st.Record.Verdict.LegalValue {
+		t.Error("what reuses a doubted result is of legal value")
 	}
 	// Eight at once say it, and it has happened once.
 	var wg sync.WaitGroup

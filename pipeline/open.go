@@ -62,7 +62,9 @@ func (r *run) open(in dossier.Intake) (Scan, error) {
 		case src.Record == nil:
 			err = errors.New("the reused document has no record")
 		default:
-			scan.reused = src.Record
+			reused := *src.Record
+			reused.Verdict.LegalValue = src.Legal // its signatures may have been judged anew
+			scan.reused = &reused
 		}
 		return scan, err
 	}

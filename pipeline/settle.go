@@ -65,7 +65,7 @@ func (r *run) lastWord(o Object) (verdict dossier.Standing, err error) {
 		return verdict, fmt.Errorf("write the record: %w", err)
 	}
 	if rec.Slip.Reuses == "" { // else it may have lost its source
-		verdict = dossier.Standing{Intake: r.in, State: dossier.Stored, Record: &rec}
+		verdict = dossier.Standing{Intake: r.in, State: dossier.Stored, Record: &rec, Legal: rec.Verdict.LegalValue}
 	}
 	return verdict, r.enter(rec)
 }

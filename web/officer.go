@@ -56,24 +56,18 @@ var (
 	}}
 )
 
-// lifeNow is what the events since the record say of a document.
-type lifeNow struct{ legal, held bool }
-
-func lifeSince(st dossier.Standing, later []dossier.Event) lifeNow {
-	n := lifeNow{legal: st.Record != nil && st.Record.Verdict.LegalValue}
+// heldSince reports whether a document is under legal hold, by what happened to it.
+func heldSince(later []dossier.Event) (held bool) {
 	for _, e := range later {
-		switch e.Type {
-		case dossier.EventSignature:
-			n.legal = e.Outcome == dossier.OutcomeTrusted
-		case dossier.EventPolicy:
-			n.held = e.Outcome == dossier.OutcomeHeld
+		if e.Type == dossier.EventPolicy {
+			held = e.Outcome == dossier.OutcomeHeld
 		}
 	}
-	return n
+	return held
 }
 
 // ordersFor are the orders that make sense for a document as it stands.
-func ordersFor(st dossier.Standing, now lifeNow) (out []order) {
+func ordersFor(st dossier.Standing, held bool) (out []order) {
 	switch {
 	case st.Tombstone != nil:
 		return nil
@@ -87,14 +81,14 @@ func ordersFor(st dossier.Standing, now lifeNow) (out []order) {
 			out = append(out, orderRevoke)
 		}
 		if len(st.Record.Verdict.Signatures) > 0 {
-			if now.legal {
+			if st.Legal {
 				out = append(out, orderDoubt)
 			} else {
 				out = append(out, orderTrust)
 			}
 		}
 	}
-	if now.held {
+	if held {
 		return append(out, orderLift)
 	}
 	return append(out, orderHold, orderDelete)

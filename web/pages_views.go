@@ -168,7 +168,7 @@ func standingSign(st dossier.Standing, l string) (sign, class, words string) {
 		if len(flags) > 0 {
 			return "⚑", "warn", flags[0]
 		}
-		if st.Record.Verdict.LegalValue {
+		if st.Legal {
 			return "✔", "ok", say(l, "state-legal")
 		}
 		return "✔", "ok", say(l, "state-stored")
@@ -333,8 +333,7 @@ func (s *server) documentPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	now := lifeSince(st, later)
-	b.Held = now.held
+	b.Held = heldSince(later)
 	switch {
 	case st.Refusal != nil:
 		b.State, b.Message = say(l, "state-rejected"), st.Refusal.Message.In(l)
@@ -366,7 +365,7 @@ func (s *server) documentPage(w http.ResponseWriter, r *http.Request) error {
 		}
 		switch inForce := st.ReplacedBy == "" && !st.Revoked && !st.Deleted; {
 		case !inForce: // that says more
-		case now.legal:
+		case st.Legal:
 			b.State = say(l, "state-legal")
 		case v.LegalValue || len(v.Findings) > 0: // another opinion since; or it says only what is odd
 			b.State = say(l, "state-stored")
@@ -380,7 +379,7 @@ func (s *server) documentPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	b.Facts = facts(l, kv...)
 	if s.Orders != nil && mayOrder.Roles[actorOf(ctx).Role] != ReachNone {
-		for _, x := range ordersFor(st, now) {
+		for _, x := range ordersFor(st, b.Held) {
 			b.Orders = append(b.Orders, x.name)
 		}
 	}

@@ -31,21 +31,22 @@ type paperRow struct {
 	replacedBy string
 	amended    string // the slip as it was corrected; empty: never
 	revoked    bool
+	legal      bool
 	deleted    int64
 	fault      string
 	job        int64
 }
 
-const documentColumns = `id, same, state, intake, verdict, amended, replaced_by, revoked, deleted, fault, job`
+const documentColumns = `id, same, state, intake, verdict, amended, replaced_by, revoked, legal, deleted, fault, job`
 
 func scanDocument(r interface{ Scan(...any) error }) (*paperRow, error) {
 	var d paperRow
 	var intake string
-	var revoked int64
-	if err := r.Scan(&d.id, &d.same, &d.state, &intake, &d.verdict, &d.amended, &d.replacedBy, &revoked, &d.deleted, &d.fault, &d.job); err != nil {
+	var revoked, legal int64
+	if err := r.Scan(&d.id, &d.same, &d.state, &intake, &d.verdict, &d.amended, &d.replacedBy, &revoked, &legal, &d.deleted, &d.fault, &d.job); err != nil {
 		return nil, err
 	}
-	d.revoked = revoked != 0
+	d.revoked, d.legal = revoked != 0, legal != 0
 	if err := json.Unmarshal([]byte(intake), &d.intake); err != nil {
 		return nil, fmt.Errorf("intake of document %s: %w", d.id, err)
 	}
@@ -53,7 +54,7 @@ func scanDocument(r interface{ Scan(...any) error }) (*paperRow, error) {
 }
 
 func (d *paperRow) standing() (dossier.Standing, error) {
-	s := dossier.Standing{Intake: d.intake, State: d.state, Fault: d.fault, ReplacedBy: d.replacedBy, Revoked: d.revoked, Deleted: d.deleted == deletedByOrder || d.deleted == lostItsSource, Swept: d.deleted == sweptAway}
+	s := dossier.Standing{Intake: d.intake, State: d.state, Fault: d.fault, ReplacedBy: d.replacedBy, Revoked: d.revoked, Legal: d.legal, Deleted: d.deleted == deletedByOrder || d.deleted == lostItsSource, Swept: d.deleted == sweptAway}
 	var err error
 	if d.amended != "" {
 		s.Amended = new(dossier.Slip)
