@@ -53,6 +53,7 @@ type Ledger struct {
 	series seriesCache
 	facts  sync.Map // of indicators: []string, the columns they need
 
+	gate      *gate        // SQLite: whose turn it is among processes
 	together  together     // SQLite: who commits with whom
 	deadlocks atomic.Int64 // met and undone; there should be none
 
@@ -100,7 +101,7 @@ func (l *Ledger) openSQLite(ctx context.Context, name string) error {
 		}
 		sync = v[0]
 	}
-	open := func(p ...string) (*sql.DB, error) {
+	open := func(g *gate, p ...string) (*sql.DB, error) {
 		v := url.Values{}
 		for i := 0; i < len(p); i += 2 {
 			v.Add(p[i], p[i+1])
@@ -116,21 +117,26 @@ func (l *Ledger) openSQLite(ctx context.Context, name string) error {
 		if err != nil {
 			return nil, err
 		}
-		return sql.OpenDB(cachingConnector{c}), nil
+		return sql.OpenDB(cachingConnector{c, g}), nil
 	}
 	// One writer: SQLite has one anyway, and waiting in database/sql is fair and
 	// does not poll. The file is made and put into WAL here, before any reader.
-	if l.write, err = open("_txlock", "immediate", "_journal_mode", "WAL", "_synchronous", sync); err != nil {
+	if l.gate, err = openGate(path, 5*time.Second); err != nil {
+		return fmt.Errorf("open ledger: %w", err)
+	}
+	if l.write, err = open(l.gate, "_txlock", "immediate", "_journal_mode", "WAL", "_synchronous", sync); err != nil {
 		return fmt.Errorf("open ledger: %w", err)
 	}
 	l.write.SetMaxOpenConns(1)
 	if err := l.write.PingContext(ctx); err != nil {
 		l.write.Close()
+		l.gate.f.Close()
 		return fmt.Errorf("open ledger: %w", err)
 	}
 	// Readers of their own, so that a report holds up no counter.
-	if l.read, err = open("_query_only", "1"); err != nil {
+	if l.read, err = open(nil, "_query_only", "1"); err != nil {
 		l.write.Close()
+		l.gate.f.Close()
 		return fmt.Errorf("open ledger: %w", err)
 	}
 	l.read.SetMaxOpenConns(8)
@@ -180,7 +186,7 @@ func (l *Ledger) Close() error {
 		l.pool.Close()
 		return err
 	}
-	return errors.Join(err, l.read.Close())
+	return errors.Join(err, l.read.Close(), l.gate.f.Close())
 }
 
 // Ready reports whether the database answers and has the schema.

@@ -15,7 +15,10 @@ import (
 // statements bounds how many a connection keeps.
 const statements = 256
 
-type cachingConnector struct{ driver.Connector }
+type cachingConnector struct {
+	driver.Connector
+	gate *gate // nil: its transactions read
+}
 
 func (c cachingConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	conn, err := c.Connector.Connect(ctx)
@@ -26,7 +29,7 @@ func (c cachingConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if !ok { // a driver we do not know works, only slower
 		return conn, nil
 	}
-	return &cachingConn{sqliteConn: inner, idle: map[string]sqliteStmt{}}, nil
+	return &cachingConn{sqliteConn: inner, gate: c.gate, idle: map[string]sqliteStmt{}}, nil
 }
 
 // sqliteConn and sqliteStmt are what the driver's own connections can do.
@@ -50,7 +53,21 @@ type sqliteStmt interface {
 // cachingConn is used by one goroutine at a time, like every driver.Conn.
 type cachingConn struct {
 	sqliteConn
+	gate *gate
 	idle map[string]sqliteStmt // prepared and not in use
+}
+
+func (c *cachingConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	if c.gate == nil {
+		return c.sqliteConn.BeginTx(ctx, o)
+	}
+	c.gate.enter(ctx)
+	t, err := c.sqliteConn.BeginTx(ctx, o)
+	if err != nil {
+		c.gate.leave()
+		return nil, err
+	}
+	return gatedTx{t, c.gate}, nil
 }
 
 // take returns a prepared statement, or nil where the text is not one to keep.
