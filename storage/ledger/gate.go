@@ -46,6 +46,14 @@ func (g *gate) enter(ctx context.Context) {
 
 func (g *gate) leave() { _ = unix.Flock(int(g.f.Fd()), unix.LOCK_UN) } // that of nobody is no error
 
+// close may be called again, as Ledger.Close may.
+func (g *gate) close() error {
+	if err := g.f.Close(); !errors.Is(err, os.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
 // gatedTx leaves the gate when it ends.
 type gatedTx struct {
 	driver.Tx

@@ -130,13 +130,13 @@ func (l *Ledger) openSQLite(ctx context.Context, name string) error {
 	l.write.SetMaxOpenConns(1)
 	if err := l.write.PingContext(ctx); err != nil {
 		l.write.Close()
-		l.gate.f.Close()
+		l.gate.close()
 		return fmt.Errorf("open ledger: %w", err)
 	}
 	// Readers of their own, so that a report holds up no counter.
 	if l.read, err = open(nil, "_query_only", "1"); err != nil {
 		l.write.Close()
-		l.gate.f.Close()
+		l.gate.close()
 		return fmt.Errorf("open ledger: %w", err)
 	}
 	l.read.SetMaxOpenConns(8)
@@ -186,7 +186,7 @@ func (l *Ledger) Close() error {
 		l.pool.Close()
 		return err
 	}
-	return errors.Join(err, l.read.Close(), l.gate.f.Close())
+	return errors.Join(err, l.read.Close(), l.gate.close())
 }
 
 // Ready reports whether the database answers and has the schema.
