@@ -6,6 +6,9 @@ import (
 	"sohoa/dossier"
 )
 
+// working brings an intake of this process's own to its verdict, by what it is given.
+type working = func(context.Context, func(context.Context, dossier.Intake) error) error
+
 // Ledger is what the pipeline asks of the ledger. Each call is one transaction
 // and can be repeated.
 type Ledger interface {
@@ -27,7 +30,7 @@ type Ledger interface {
 	// Where this process has a hand free for it, the job is the caller's, who calls
 	// work at once; else work is nil and the queue has it. An error of work is a
 	// fault, which the ledger has dealt with.
-	Take(ctx context.Context, in dossier.Intake) (st dossier.Standing, work func(context.Context, func(context.Context, dossier.Intake) error) error, err error)
+	Take(ctx context.Context, in dossier.Intake) (st dossier.Standing, work working, err error)
 	// Settle enters the record: document, dossier, tallies, the document it
 	// replaces and, when ctx is that of work, the job's end, all or nothing.
 	// A record that has been entered already changes nothing.

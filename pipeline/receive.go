@@ -130,9 +130,6 @@ func (p *Pipeline) receive(ctx context.Context, slip dossier.Slip, body io.Reade
 	return st, err
 }
 
-// working brings an intake of this process's own to its verdict.
-type working = func(context.Context, func(context.Context, dossier.Intake) error) error
-
 func (p *Pipeline) take(ctx context.Context, in dossier.Intake) (st dossier.Standing, work working, err error) {
 	err = p.durable(StepIntake, func() error {
 		st, work, err = p.Ledger.Take(ctx, in)
