@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -24,6 +25,18 @@ func UsageOf(pid int) Usage {
 		u.Processor += c.Processor
 	}
 	return u
+}
+
+// Spent is the processor time of this process, and of its children that have ended.
+func Spent() (out [2]time.Duration) {
+	for i, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
+		var u syscall.Rusage
+		if err := syscall.Getrusage(who, &u); err != nil {
+			panic(err) // the arguments are constants
+		}
+		out[i] = time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	}
+	return out
 }
 
 // childrenOf answers none for a process that is gone.

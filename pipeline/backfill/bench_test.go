@@ -13,13 +13,13 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"sohoa/dossier"
+	"sohoa/internal/program"
 	"sohoa/internal/testneed"
 	"sohoa/pipeline"
 	"sohoa/pipeline/sheet"
@@ -148,13 +148,13 @@ func BenchmarkBackfill(b *testing.B) {
 			b.Fatal(err)
 		}
 		h.close()
-		before := processor()
+		before := program.Spent()
 		start := time.Now()
 		if err := backfillIn(dir, observe); err != nil {
 			b.Fatal(err)
 		}
 		filling += time.Since(start)
-		for i, d := range processor() {
+		for i, d := range program.Spent() {
 			used[i] += d - before[i]
 		}
 	}
@@ -221,17 +221,6 @@ func makeDurably(dir string) error {
 		return err
 	}
 	return syncDir(filepath.Dir(dir))
-}
-
-// processor is the processor time of this process and of its children that ended.
-func processor() (out [2]time.Duration) {
-	for i, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
-		var u syscall.Rusage
-		if err := syscall.Getrusage(who, &u); err == nil {
-			out[i] = time.Duration(u.Utime.Nano() + u.Stime.Nano())
-		}
-	}
-	return out
 }
 
 func units(l *ledger.Ledger) error {

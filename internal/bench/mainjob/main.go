@@ -19,13 +19,13 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
 	"sohoa/dossier"
+	"sohoa/internal/program"
 	"sohoa/pipeline"
 	"sohoa/pipeline/pdf"
 	"sohoa/storage"
@@ -96,7 +96,7 @@ func run(dir, scan string, n, rounds, clients int, sohoa string) error {
 		if err != nil {
 			return err
 		}
-		before := cpu()
+		before := program.Spent()
 		w, err := mainJob(filepath.Join(work, fmt.Sprintf("whole-%d", i)), body, n, clients, func(_ context.Context, o pipeline.Observation) {
 			mu.Lock()
 			spent[o.Stage] += o.End.Sub(o.Start)
@@ -106,9 +106,8 @@ func run(dir, scan string, n, rounds, clients int, sohoa string) error {
 			return err
 		}
 		fmt.Printf("round %d: plain durable write %.1f/s, of all three objects %.1f/s, received to settled %.1f/s, ratio %.2f (%.2f)\n", i+1, p, o, w, w/p, w/o)
-		after := cpu()
-		for i := range after {
-			used[i] += after[i] - before[i]
+		for i, d := range program.Spent() {
+			used[i] += d - before[i]
 		}
 		plain, objects, whole, ratio = append(plain, p), append(objects, o), append(whole, w), append(ratio, w/p)
 	}
@@ -123,17 +122,6 @@ func run(dir, scan string, n, rounds, clients int, sohoa string) error {
 		return nil
 	}
 	return memory(work, sohoa)
-}
-
-// cpu is the processor time of this process and of its children that ended.
-func cpu() (out [2]time.Duration) {
-	for i, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
-		var u syscall.Rusage
-		if err := syscall.Getrusage(who, &u); err == nil {
-			out[i] = time.Duration(u.Utime.Nano() + u.Stime.Nano())
-		}
-	}
-	return out
 }
 
 func median(v []float64) float64 {

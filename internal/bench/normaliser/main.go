@@ -17,10 +17,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"syscall"
 	"time"
 
 	"sohoa/dossier"
+	"sohoa/internal/program"
 	"sohoa/pipeline/pdf"
 	"sohoa/pipeline/pdf/pdfa"
 )
@@ -59,15 +59,15 @@ func run(n, slow int, page, sohoa string) error {
 		{"SHA-256, in process", func() error { return each(scans, digest) }},
 		{"copy and check, in process", func() error { return each(scans, copyAndCheck()) }},
 		{"judge and normalise, one child for all", func() error { return pooled(sohoa, scans, filepath.Join(dir, "copy.pdf")) }},
-		{"of that, the child's start and end", program(dir, scans[:1], sohoa, "pdf-child")},
-		{"sohoa normalise, a process a file", program(dir, scans, sohoa, "normalise", "IN", "OUT")},
-		{"sha256sum", program(dir, scans, "sha256sum", "IN")},
-		{"qpdf", program(dir, scans, "qpdf", "IN", "OUT")},
-		{"mutool clean", program(dir, scans, "mutool", "clean", "IN", "OUT")},
-		{"Ghostscript, PDF/A", program(dir, scans, "gs", "-q", "-dSAFER", "-dBATCH", "-dNOPAUSE", "-dPDFA=2", "-dPDFACompatibilityPolicy=1",
+		{"of that, the child's start and end", onEach(dir, scans[:1], sohoa, "pdf-child")},
+		{"sohoa normalise, a process a file", onEach(dir, scans, sohoa, "normalise", "IN", "OUT")},
+		{"sha256sum", onEach(dir, scans, "sha256sum", "IN")},
+		{"qpdf", onEach(dir, scans, "qpdf", "IN", "OUT")},
+		{"mutool clean", onEach(dir, scans, "mutool", "clean", "IN", "OUT")},
+		{"Ghostscript, PDF/A", onEach(dir, scans, "gs", "-q", "-dSAFER", "-dBATCH", "-dNOPAUSE", "-dPDFA=2", "-dPDFACompatibilityPolicy=1",
 			"-sColorConversionStrategy=RGB", "-sDEVICE=pdfwrite", "-sOutputFile=OUT", "IN")},
 		{fmt.Sprintf("judge and normalise the first %d, one child", len(few)), func() error { return pooled(sohoa, few, filepath.Join(dir, "copy.pdf")) }},
-		{fmt.Sprintf("OCRmyPDF without OCR, PDF/A, the first %d", len(few)), program(dir, few, "ocrmypdf", "-q", "--tesseract-timeout", "0", "--output-type", "pdfa", "IN", "OUT")},
+		{fmt.Sprintf("OCRmyPDF without OCR, PDF/A, the first %d", len(few)), onEach(dir, few, "ocrmypdf", "-q", "--tesseract-timeout", "0", "--output-type", "pdfa", "IN", "OUT")},
 		{"SHA-256, in process, again", func() error { return each(scans, digest) }},
 	} {
 		r, err := job.measure()
@@ -168,15 +168,9 @@ func (j job) measure() (row, error) {
 }
 
 // processor is the processor time of this process and of the children that ended.
-func processor() (sum time.Duration) {
-	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
-		var u syscall.Rusage
-		if err := syscall.Getrusage(who, &u); err != nil {
-			panic(err) // the arguments are constants
-		}
-		sum += time.Duration(u.Utime.Nano() + u.Stime.Nano())
-	}
-	return sum
+func processor() time.Duration {
+	spent := program.Spent()
+	return spent[0] + spent[1]
 }
 
 func each(paths []string, do func([]byte) error) error {
@@ -240,8 +234,8 @@ func pooled(sohoa string, paths []string, out string) (err error) {
 	return nil
 }
 
-// program runs a program on each file, a process each.
-func program(dir string, paths []string, name string, args ...string) func() error {
+// onEach runs a program on each file, a process each.
+func onEach(dir string, paths []string, name string, args ...string) func() error {
 	return func() error {
 		path, err := exec.LookPath(name)
 		if err != nil {

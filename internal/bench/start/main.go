@@ -7,16 +7,12 @@
 package main
 
 import (
-	"bufio"
-	"errors"
 	"flag"
 	"fmt"
-	"net/http"
 	"os"
-	"os/exec"
-	"strings"
-	"syscall"
 	"time"
+
+	"sohoa/internal/program"
 )
 
 func main() {
@@ -36,50 +32,25 @@ func run(sohoa, database string, n int) error {
 		return err
 	}
 	defer os.RemoveAll(data)
-	args := []string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--log-level", "error"}
+	p, err := program.At(sohoa, data)
+	if err != nil {
+		return err
+	}
+	var args []string
 	if database != "" {
-		args = append(args, "--database", database)
+		args = []string{"--database", database}
 	}
 	for i := range n {
-		took, err := start(sohoa, args)
+		began := time.Now()
+		server, err := p.Serve(args...)
 		if err != nil {
+			return err
+		}
+		took := time.Since(began)
+		if err := server.Stop(); err != nil {
 			return err
 		}
 		fmt.Printf("start %d: ready after %.2f s (to reach: 1 s)\n", i+1, took.Seconds())
 	}
 	return nil
-}
-
-// start starts the server, waits until it is ready, and ends it.
-func start(sohoa string, args []string) (took time.Duration, err error) {
-	server := exec.Command(sohoa, args...)
-	server.Stderr = os.Stderr
-	out, err := server.StdoutPipe()
-	if err != nil {
-		return 0, err
-	}
-	began := time.Now()
-	if err := server.Start(); err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, server.Process.Signal(syscall.SIGTERM), server.Wait()) }()
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		return 0, fmt.Errorf("the server says no address: %w", err)
-	}
-	_, base, _ := strings.Cut(strings.TrimSpace(line), "serves at ")
-	for time.Since(began) < time.Minute {
-		resp, err := http.Get(base + "/readyz")
-		if err != nil {
-			return 0, err
-		}
-		if err := resp.Body.Close(); err != nil {
-			return 0, err
-		}
-		if resp.StatusCode == http.StatusOK {
-			return time.Since(began), nil
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	return 0, errors.New("not ready after a minute")
 }
