@@ -124,6 +124,30 @@ func TestLargeFaults(t *testing.T) {
 	}
 }
 
+// TestDenials: a server that denies what it allows a moment later is asked again,
+// one that goes on denying is believed.
+func TestDenials(t *testing.T) {
+	t.Parallel() // it mostly waits
+	behind, direct, p := broken(t, servers.MinIO)
+	small, large := storagetest.Random(1, 1000), storagetest.Random(2, 17<<20)
+	p.Plan(times(2, flaky.Denied))
+	put(t, behind, "small", small)
+	for n := int32(1); n <= 5; n++ { // each request of an upload in parts in turn
+		key := storage.Key(fmt.Sprintf("large/%d", n))
+		p.Plan(nth(n, flaky.Denied))
+		put(t, behind, key, large)
+		wantBody(t, direct, key, large)
+	}
+	p.Plan(func(*http.Request) flaky.Fault { return flaky.Denied })
+	if err := behind.Put(t.Context(), "never", bytes.NewReader(small), storage.Info{}); !errors.Is(err, storage.ErrDenied) {
+		t.Errorf("Put: %v, want ErrDenied", err)
+	}
+	if err := behind.Delete(t.Context(), "small"); !errors.Is(err, storage.ErrDenied) {
+		t.Errorf("Delete: %v, want ErrDenied", err)
+	}
+	wantBody(t, direct, "small", small)
+}
+
 // TestGarbage: an answer that is not S3's (of a proxy, a login page) is never
 // taken for a success.
 func TestGarbage(t *testing.T) {

@@ -45,7 +45,7 @@ func (s *Store) retryFor(ctx context.Context, right string, stall time.Duration,
 		if ctx.Err() != nil {
 			return fmt.Errorf("storage/s3: %w", ctx.Err())
 		}
-		if try == s.opt.Attempts || !transient(err) {
+		if try == s.opt.Attempts || !transient(err) && !(refused(err) && try < refusals) {
 			return s.final(right, err)
 		}
 		// Full jitter keeps many writers from coming back all at once.
@@ -89,6 +89,14 @@ func code(err error) string {
 	}
 	return ""
 }
+
+// refusals is how often a server has to say that a right is missing before we
+// believe it. MinIO says so, rarely and not again, of a write that meets the
+// removal of its emptied folder (its errFileAccessDenied becomes AccessDenied);
+// taken at its word, that would send an operator after his server's policies.
+const refusals = 3
+
+func refused(err error) bool { return code(err) == minio.AccessDenied }
 
 // transient: may pass by itself.
 func transient(err error) bool {

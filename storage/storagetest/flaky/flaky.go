@@ -28,15 +28,17 @@ const (
 	ShortAnswer       // half of the answer's body comes, then the connection is closed in good order
 	Stall             // forwarded, carried out, and then nothing comes any more
 	Garbage           // answered 200 with a page that is no answer of S3
+	Denied            // answered 403 AccessDenied, never forwarded
 )
 
-// Faults are all of them.
+// Faults are all of the network's and the server's; Denied is neither, but what
+// a server of folders now and then says where it means that it is busy.
 func Faults() []Fault {
 	return []Fault{Slow, Busy, Reset, CutRequest, LoseAnswer, CutAnswer, ShortAnswer, Stall, Garbage}
 }
 
 func (f Fault) String() string {
-	return [...]string{"none", "slow", "busy", "reset", "cut request", "lost answer", "cut answer", "short answer", "stall", "garbage"}[f]
+	return [...]string{"none", "slow", "busy", "reset", "cut request", "lost answer", "cut answer", "short answer", "stall", "garbage", "denied"}[f]
 }
 
 // Delay is how long a Slow request waits.
@@ -122,10 +124,10 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case Slow:
 		time.Sleep(Delay)
 	case Busy:
-		_, _ = io.Copy(io.Discard, r.Body)
-		w.Header().Set("Content-Type", "application/xml")
-		w.WriteHeader(http.StatusServiceUnavailable)
-		_, _ = io.WriteString(w, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>`)
+		refuse(w, r, http.StatusServiceUnavailable, "SlowDown")
+		return
+	case Denied:
+		refuse(w, r, http.StatusForbidden, "AccessDenied")
 		return
 	case Garbage:
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -172,6 +174,14 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(resp.StatusCode)
 	_, _ = io.Copy(w, resp.Body) // the client's connection broke: so be it
+}
+
+// refuse answers with one of S3's errors.
+func refuse(w http.ResponseWriter, r *http.Request, status int, code string) {
+	_, _ = io.Copy(io.Discard, r.Body)
+	w.Header().Set("Content-Type", "application/xml")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintf(w, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>%s</Code><Message>As planned.</Message></Error>`, code)
 }
 
 var errCut = errors.New("flaky: cut")
