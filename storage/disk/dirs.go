@@ -22,77 +22,78 @@ const goneTries = 20
 // ensureDir makes the folder and those above it and puts them on the disk.
 func (s *Store) ensureDir(dir string) error {
 	for try := 0; ; try++ {
-		made, err := s.makeDirs(dir)
+		err := s.makeDirs(dir)
 		if err == nil {
-			err = s.settleDirs(made)
+			err = s.settle(dir)
 		}
-		if err == nil || !errors.Is(err, fs.ErrNotExist) || try == goneTries {
+		if !errors.Is(err, fs.ErrNotExist) || try == goneTries {
 			return err
 		}
 		s.known.clear()
 	}
 }
 
-// makeDirs makes the folder and those above it, and returns those that
-// settleDirs has to put on the disk. A folder that is there already may be
-// another writer's who has not come so far, therefore only those that this
-// process has seen on the disk are passed over.
-func (s *Store) makeDirs(dir string) ([]string, error) {
+// makeDirs makes the folder and those above it, as far as this process has not
+// seen them on the disk.
+func (s *Store) makeDirs(dir string) error {
 	for try := 0; ; try++ {
-		made, err := s.tryDirs(dir, nil)
-		if err == nil || !errors.Is(err, fs.ErrNotExist) || try == goneTries {
-			return made, err
+		err := s.tryDirs(dir)
+		if !errors.Is(err, fs.ErrNotExist) || try == goneTries {
+			return err
 		}
 		s.known.clear()
 	}
 }
 
-func (s *Store) tryDirs(dir string, made []string) ([]string, error) {
+func (s *Store) tryDirs(dir string) error {
 	if dir == "." || s.known.has(dir) {
-		return made, nil
+		return nil
 	}
-	made, err := s.tryDirs(path.Dir(dir), made)
-	if err != nil {
-		return nil, err
+	if err := s.tryDirs(path.Dir(dir)); err != nil {
+		return err
 	}
-	err = s.root.Mkdir(dir, dirMode)
+	err := s.root.Mkdir(dir, dirMode)
 	switch {
 	case err == nil:
+		return nil
 	case errors.Is(err, fs.ErrExist):
 		st, err := s.root.Lstat(dir)
 		if err != nil {
-			return nil, unavailable("making a folder", err)
+			return unavailable("making a folder", err)
 		}
 		if !st.IsDir() {
-			return nil, storage.ErrNested
+			return storage.ErrNested
 		}
+		return nil
 	case isNotDir(err):
-		return nil, storage.ErrNested
-	default:
-		return nil, unavailable("making a folder", err)
+		return storage.ErrNested
 	}
-	return append(made, dir), nil
+	return unavailable("making a folder", err)
 }
 
-// settleDirs puts the entries of new folders on the disk. Behind an fsync of a
-// file in the same filesystem this costs little, since the journal has committed
-// them with it; side by side the flushes become one.
-func (s *Store) settleDirs(made []string) error {
-	if len(made) == 0 {
-		return nil
+// settle puts the folder's entries on the disk, and the folder's own and those of
+// the folders above it. One that was there already may be another writer's who
+// has not come so far, therefore only those that this process has seen on the disk
+// are passed over. Behind an fsync of a file in the same filesystem this costs
+// little where a journal has committed them with it; side by side the flushes
+// become one.
+func (s *Store) settle(dir string) error {
+	var unknown []string
+	for d := dir; d != "." && !s.known.has(d); d = path.Dir(d) {
+		unknown = append(unknown, d)
 	}
-	errs := make([]error, len(made))
+	errs := make([]error, len(unknown))
 	var wg sync.WaitGroup
-	for i, dir := range made[1:] {
-		wg.Go(func() { errs[i+1] = s.syncDir(path.Dir(dir)) })
+	for i, d := range unknown {
+		wg.Go(func() { errs[i] = s.syncDir(path.Dir(d)) })
 	}
-	errs[0] = s.syncDir(path.Dir(made[0]))
+	err := s.syncDir(dir)
 	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return unavailable("making a folder", err)
+	if err := errors.Join(append(errs, err)...); err != nil {
+		return unavailable("writing a folder", err)
 	}
-	for _, dir := range made {
-		s.known.add(dir)
+	for _, d := range unknown {
+		s.known.add(d)
 	}
 	return nil
 }

@@ -38,7 +38,7 @@ const (
 // processes of one machine.
 type Store struct {
 	dir   string
-	root  *os.Root
+	root  *tree
 	attrs bool // the filesystem keeps user attributes
 
 	// prune keeps Delete from removing an empty folder under the feet of a Put
@@ -61,7 +61,7 @@ func Open(dir string) (*Store, error) {
 	if err := makeRoot(abs); err != nil {
 		return nil, fmt.Errorf("storage/disk: making the folder: %w", err)
 	}
-	root, err := os.OpenRoot(abs)
+	root, err := openTree(abs)
 	if err != nil {
 		return nil, fmt.Errorf("storage/disk: %w", err)
 	}
@@ -299,7 +299,7 @@ func (s *Store) removeEmpty(dir string) bool {
 
 // remove removes a file; that it is gone already is no error.
 func (s *Store) remove(name string) error {
-	if err := s.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := s.root.unlink(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil

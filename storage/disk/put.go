@@ -186,7 +186,7 @@ func (s *Store) publish(name string, st *staged, info storage.Info) error {
 	// made before the file is synced: its commit then carries them along.
 	dir := path.Dir(name)
 	s.prune.RLock()
-	_, err = s.makeDirs(dir)
+	err = s.makeDirs(dir)
 	s.prune.RUnlock()
 	if err != nil {
 		return err
@@ -200,9 +200,6 @@ func (s *Store) publish(name string, st *staged, info storage.Info) error {
 
 	s.prune.RLock()
 	defer s.prune.RUnlock()
-	if err := s.ensureDir(dir); err != nil {
-		return err
-	}
 	if !inFile {
 		// A crash behind this leaves a description without its object, which
 		// nobody reads.
@@ -218,10 +215,7 @@ func (s *Store) publish(name string, st *staged, info storage.Info) error {
 			// The object is there and whole; a crash here may still lose it, which
 			// is why nobody has been told. Should the folder not get to the disk the
 			// object stays: another writer of the same bytes may have been told.
-			if err := s.syncDir(dir); err != nil {
-				return unavailable("writing", err)
-			}
-			return nil
+			return s.settle(dir)
 		case errors.Is(err, fs.ErrExist):
 			err = s.same(name, st.sha256, info)
 			if !inFile && errors.Is(err, storage.ErrConflict) {
@@ -231,9 +225,9 @@ func (s *Store) publish(name string, st *staged, info storage.Info) error {
 				return err
 			}
 		case errors.Is(err, fs.ErrNotExist) && try < goneTries:
-			// Another process deleted the last object of the folder.
+			// The last object of the folder was deleted meanwhile.
 			s.known.clear()
-			if err := s.ensureDir(dir); err != nil {
+			if err := s.makeDirs(dir); err != nil {
 				return err
 			}
 		case isNotDir(err):
