@@ -418,7 +418,8 @@ func TestBitFlips(t *testing.T) {
 	}
 }
 
-func replaceFlipped(t testing.TB, s storage.Store, key storage.Key, bit int64) {
+// object reads an object whole.
+func object(t testing.TB, s storage.Store, key storage.Key) ([]byte, storage.Info) {
 	t.Helper()
 	body, info, err := s.Open(t.Context(), key)
 	if err != nil {
@@ -428,6 +429,12 @@ func replaceFlipped(t testing.TB, s storage.Store, key storage.Key, bit int64) {
 	if err = errors.Join(err, body.Close()); err != nil {
 		t.Fatal(err)
 	}
+	return b, info
+}
+
+func replaceFlipped(t testing.TB, s storage.Store, key storage.Key, bit int64) {
+	t.Helper()
+	b, info := object(t, s, key)
 	b[bit/8] ^= 1 << (bit % 8)
 	if err := s.Delete(t.Context(), key); err != nil {
 		t.Fatal(err)

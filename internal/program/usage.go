@@ -27,6 +27,23 @@ func UsageOf(pid int) Usage {
 	return u
 }
 
+// ByCommand adds up the processor time of the process and all below it, by the
+// names of their commands, which the kernel cuts to 15 bytes.
+func ByCommand(pid int) map[string]time.Duration {
+	out := map[string]time.Duration{}
+	byCommand(pid, out)
+	return out
+}
+
+func byCommand(pid int, out map[string]time.Duration) {
+	if name, spent := stat(pid); name != "" {
+		out[name] += spent
+	}
+	for _, child := range childrenOf(pid) {
+		byCommand(child, out)
+	}
+}
+
 // Spent is the processor time of this process, and of its children that have ended.
 func Spent() (out [2]time.Duration) {
 	for i, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
@@ -77,21 +94,28 @@ func MemoryOf(pid int) int64 {
 // tickTime is the unit of /proc/PID/stat on every Linux.
 const tickTime = time.Second / 100
 
-func processor(pid int) (sum time.Duration) {
+func processor(pid int) time.Duration {
+	_, spent := stat(pid)
+	return spent
+}
+
+// stat answers no name for a process that is gone.
+func stat(pid int) (name string, spent time.Duration) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return 0
+		return "", 0
 	}
 	// The name, in brackets, may hold anything. Behind it the 12th to the 15th are
 	// the times of the process and of the children it has waited for.
-	_, rest, ok := strings.Cut(string(b[bytes.LastIndexByte(b, ')'):]), " ")
+	from, to := bytes.IndexByte(b, '('), bytes.LastIndexByte(b, ')')
+	_, rest, ok := strings.Cut(string(b[to:]), " ")
 	fields := strings.Fields(rest)
 	if !ok || len(fields) < 15 {
-		return 0
+		return "", 0
 	}
 	for _, f := range fields[11:15] {
 		n, _ := strconv.ParseInt(f, 10, 64)
-		sum += time.Duration(n) * tickTime
+		spent += time.Duration(n) * tickTime
 	}
-	return sum
+	return string(b[from+1 : to]), spent
 }
