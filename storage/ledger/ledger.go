@@ -314,10 +314,15 @@ func (l *Ledger) update(ctx context.Context, f func(ctx context.Context, t *tx) 
 var errRaced = errors.New("ledger: another writer was faster")
 
 // passing reports whether the transaction is undone for reasons that pass: a
-// deadlock, a conflict of serialisation, a lost race.
+// deadlock, a conflict of serialisation, a lost race, a transaction whose machine
+// stood still (a virtual one that was moved) for longer than the server waits for
+// one that is idle, which is never one whose COMMIT it has got.
 func passing(err error) bool {
+	if errors.Is(err, errRaced) {
+		return true
+	}
 	var pe *pgconn.PgError
-	return errors.Is(err, errRaced) || errors.As(err, &pe) && (pe.Code == "40001" || pe.Code == "40P01")
+	return errors.As(err, &pe) && (pe.Code == "40001" || pe.Code == "40P01" || pe.Code == "25P03")
 }
 
 func deadlocked(err error) bool {

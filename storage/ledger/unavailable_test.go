@@ -97,3 +97,23 @@ func TestOutageDoesNotCount(t *testing.T) {
 		}
 	})
 }
+
+// TestStoodStill: a machine that stood still in the middle of a transaction finds
+// it ended by the server, and makes it anew.
+func TestStoodStill(t *testing.T) {
+	l := open(t, postgresDSN(t), Options{})
+	tries := 0
+	err := l.update(t.Context(), func(ctx context.Context, tx *tx) error {
+		if tries++; tries == 1 {
+			if _, err := tx.Exec(ctx, `SET LOCAL idle_in_transaction_session_timeout = '10ms'`); err != nil {
+				return err
+			}
+			time.Sleep(500 * time.Millisecond)
+		}
+		_, err := tx.Exec(ctx, `UPDATE unit SET name = name`)
+		return err
+	})
+	if err != nil || tries != 2 {
+		t.Errorf("%d tries, %v", tries, err)
+	}
+}
