@@ -51,6 +51,23 @@ type Event struct {
 	Slip *Slip `json:"-"`
 }
 
+// Latest answers the last of a document's events that is of the type, or nil.
+func Latest(events []Event, kind string) *Event {
+	for i := len(events) - 1; i >= 0; i-- {
+		if events[i].Type == kind {
+			return &events[i]
+		}
+	}
+	return nil
+}
+
+// Held reports whether a document is under legal hold, by what happened to it, in
+// order: the latest word holds.
+func Held(events []Event) bool {
+	last := Latest(events, EventPolicy)
+	return last != nil && last.Outcome == OutcomeHeld
+}
+
 // Later is event-0001.json, event-0002.json … beside a record: what happened to
 // the document afterwards, in order. Each is written once and never changed.
 type Later struct {

@@ -76,7 +76,7 @@ func (p *Pipeline) Refile(ctx context.Context, id string, to dossier.Code, o dos
 		return right, err
 	}
 	// What was found out about it later, its bytes do not say.
-	if e := latest(events, dossier.EventSignature); e != nil {
+	if e := dossier.Latest(events, dossier.EventSignature); e != nil {
 		if err := p.happen(ctx, right.Intake.ID, o, dossier.Event{Type: e.Type, Outcome: e.Outcome}); err != nil {
 			return right, err
 		}
@@ -195,7 +195,7 @@ func (p *Pipeline) write(ctx context.Context, in dossier.Intake, e dossier.Event
 		if err != nil {
 			return e, err
 		}
-		last := latest(events, e.Type)
+		last := dossier.Latest(events, e.Type)
 		if last != nil && last.Outcome == e.Outcome && last.Detail == e.Detail {
 			return *last, nil
 		}
@@ -219,21 +219,11 @@ func (p *Pipeline) write(ctx context.Context, in dossier.Intake, e dossier.Event
 	}
 }
 
-// latest answers the last event of the type, or nil.
-func latest(events []dossier.Later, kind string) *dossier.Event {
-	for i := len(events) - 1; i >= 0; i-- {
-		if events[i].Type == kind {
-			return &events[i].Event
-		}
-	}
-	return nil
-}
-
 func eventName(n int) string { return fmt.Sprintf("%s%04d.json", eventPrefix, n) }
 
 // events reads the events of a folder in their order.
-func (p *Pipeline) events(ctx context.Context, folder storage.Key) ([]dossier.Later, error) {
-	var out []dossier.Later
+func (p *Pipeline) events(ctx context.Context, folder storage.Key) ([]dossier.Event, error) {
+	var out []dossier.Event
 	for info, err := range p.Store.List(ctx, folder+"/") {
 		if err != nil {
 			return nil, err
@@ -249,7 +239,7 @@ func (p *Pipeline) events(ctx context.Context, folder storage.Key) ([]dossier.La
 		if e.Number != len(out)+1 || name != eventName(e.Number) || e.ID != path.Base(string(folder)) {
 			return nil, fmt.Errorf("%s is not event %d of this document", info.Key, len(out)+1)
 		}
-		out = append(out, e)
+		out = append(out, e.Event)
 	}
 	return out, nil
 }

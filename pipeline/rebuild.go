@@ -258,11 +258,11 @@ func (p *Pipeline) enterFolder(ctx context.Context, f folder, done *Rebuilt) err
 	}
 	for _, e := range events {
 		if e.Type == dossier.EventAmendment && !f.has(tombstoneName) {
-			if e.Slip, err = p.amended(ctx, f.key, e.Event); err != nil {
+			if e.Slip, err = p.amended(ctx, f.key, e); err != nil {
 				return err
 			}
 		}
-		if err := p.Ledger.Happen(ctx, e.ID, e.Event); err != nil {
+		if err := p.Ledger.Happen(ctx, f.id(), e); err != nil {
 			return err
 		}
 		done.Events++

@@ -112,7 +112,7 @@ func (p *Pipeline) held(ctx context.Context, folder storage.Key) error {
 	if err != nil {
 		return err
 	}
-	if last := latest(events, dossier.EventPolicy); last != nil && last.Outcome == dossier.OutcomeHeld {
+	if dossier.Held(events) {
 		return &LockedError{Hold: true}
 	}
 	return nil

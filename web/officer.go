@@ -56,16 +56,6 @@ var (
 	}}
 )
 
-// heldSince reports whether a document is under legal hold, by what happened to it.
-func heldSince(later []dossier.Event) (held bool) {
-	for _, e := range later {
-		if e.Type == dossier.EventPolicy {
-			held = e.Outcome == dossier.OutcomeHeld
-		}
-	}
-	return held
-}
-
 // ordersFor are the orders that make sense for a document as it stands.
 func ordersFor(st dossier.Standing, held bool) (out []order) {
 	switch {

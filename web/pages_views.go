@@ -333,7 +333,7 @@ func (s *server) documentPage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	b.Held = heldSince(later)
+	b.Held = dossier.Held(later)
 	switch {
 	case st.Refusal != nil:
 		b.State, b.Message = say(l, "state-rejected"), st.Refusal.Message.In(l)
