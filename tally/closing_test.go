@@ -368,16 +368,16 @@ Chốt lúc 08:30 02/09/2024
 
 Mã đơn vị  Đơn vị         Số liệu                               Tử số đã chốt  Mẫu số đã chốt  Tỷ lệ % đã chốt  Tử số nay  Mẫu số nay  Tỷ lệ % nay
 ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-           TỔNG           4.2@766-2022 Số hóa hồ sơ, kết quả                0               2             0,00          1           2        50,00
+           TỔNG           4.2 Số hóa hồ sơ, kết quả                         0               2             0,00          1           2        50,00
            TỔNG           Có số hóa thành phần                              0               0                           1           1
-H51.10     Huyện Trần Đề  3@766-2022 Hồ sơ trực tuyến                       0               0                —          1           1       100,00
+H51.10     Huyện Trần Đề  3 Hồ sơ trực tuyến                                0               0                —          1           1       100,00
 `
 	if !strings.HasPrefix(out.String(), want) {
 		t.Errorf("got\n%s\nwant\n%s…", out.String(), want)
 	}
 	for _, line := range []string{
 		"2 hồ sơ thay đổi:",
-		"H51.20-240801-0001: nay được tính ở 4.2@766-2022, nay thuộc components",
+		"H51.20-240801-0001: nay được tính ở 4.2 Số hóa hồ sơ, kết quả; nay thuộc Có số hóa thành phần",
 		"H51.20-240801-0002: chuyển từ H51.20 sang H51.10",
 	} {
 		if !strings.Contains(out.String(), line+"\n") {

@@ -3,6 +3,7 @@ package tally
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"sohoa/dossier"
 )
@@ -96,6 +97,35 @@ func AllSeries() []Series {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// Name names a series for people: the indicator with its version where that is not
+// the default, the plain count, the plan's level.
+func (s Series) Name() dossier.Text {
+	for _, i := range counted {
+		if i.series != s {
+			continue
+		}
+		if i.Plain {
+			return i.Name
+		}
+		version := ""
+		if _, in, _ := strings.Cut(string(s), "@"); in != DefaultVersion {
+			version = " (" + in + ")"
+		}
+		return dossier.Text{VI: i.ID + " " + i.Name.VI + version, EN: i.ID + " " + i.Name.EN + version}
+	}
+	for _, l := range PlanLevels() {
+		if PlanSeries(l) == s {
+			return dossier.Text{VI: "Kết quả còn hiệu lực, " + lowerFirst(authority(l, "vi")), EN: "Results in force, " + lowerFirst(authority(l, "en"))}
+		}
+	}
+	return dossier.Text{VI: string(s), EN: string(s)}
+}
+
+// Plain reports whether a series is a plain count, which has no rate.
+func (s Series) Plain() bool {
+	return slices.ContainsFunc(counted, func(i Indicator) bool { return i.series == s && i.Plain })
 }
 
 // Diff is after − before, aggregated, sorted by unit, series and day, without

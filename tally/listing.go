@@ -184,25 +184,6 @@ func (l listing) xlsx(w io.Writer, h Heading) error {
 	return x.write(w)
 }
 
-// seriesName names a series for people: the indicator with its version, the
-// plain count, the plan's level.
-func seriesName(s Series) dossier.Text {
-	for _, i := range counted {
-		if i.series == s {
-			if i.Plain {
-				return i.Name
-			}
-			return dossier.Text{VI: string(s) + " " + i.Name.VI, EN: string(s) + " " + i.Name.EN}
-		}
-	}
-	for _, l := range PlanLevels() {
-		if PlanSeries(l) == s {
-			return dossier.Text{VI: "Kết quả còn hiệu lực, " + lowerFirst(authority(l, "vi")), EN: "Results in force, " + lowerFirst(authority(l, "en"))}
-		}
-	}
-	return dossier.Text{VI: string(s), EN: string(s)}
-}
-
 var (
 	unitHead = listHead{dossier.Text{VI: "Mã đơn vị", EN: "Unit"}, "unit", 14, true}
 	nameHead = listHead{dossier.Text{VI: "Đơn vị", EN: "Name"}, "name", 30, true}
@@ -338,8 +319,8 @@ func (r Restatement) listing() listing {
 			numberHead("Tử số nay", "Numerator now", "now_numerator"), numberHead("Mẫu số nay", "Denominator now", "now_denominator"), numberHead("Tỷ lệ % nay", "Rate % now", "now_rate")},
 	}
 	add := func(unit, name string, f Restated) {
-		row := []any{unit, name, seriesName(f.Series), f.Was.Numerator, f.Was.Denominator, f.Was, f.Now.Numerator, f.Now.Denominator, f.Now}
-		if i, ok := Find(string(f.Series), DefaultVersion); ok && i.Plain { // a plain count has no rate
+		row := []any{unit, name, f.Series.Name(), f.Was.Numerator, f.Was.Denominator, f.Was, f.Now.Numerator, f.Now.Denominator, f.Now}
+		if f.Series.Plain() {
 			row[5], row[8] = nil, nil
 		}
 		l.rows = append(l.rows, row)
@@ -357,19 +338,20 @@ func (r Restatement) listing() listing {
 		l.notes = append(l.notes, dossier.Text{VI: fmt.Sprintf("%d hồ sơ thay đổi:", len(r.Dossiers)), EN: fmt.Sprintf("%d dossiers changed:", len(r.Dossiers))})
 	}
 	for _, d := range r.Dossiers {
-		l.notes = append(l.notes, d.text())
+		what := d.Change()
+		l.notes = append(l.notes, dossier.Text{VI: string(d.Code) + ": " + what.VI, EN: string(d.Code) + ": " + what.EN})
 	}
 	return l
 }
 
-// text says what changed of a dossier: "H51.04-240830-0001: nay được tính ở 4.2@766-2022".
-func (d RestatedDossier) text() dossier.Text {
+// Change says how the dossier counts otherwise: "nay được tính ở 4.2 Số hóa hồ sơ, kết quả".
+func (d RestatedDossier) Change() dossier.Text {
 	was, now := parseFootprint(d.Was), parseFootprint(d.Now)
-	t := dossier.Text{VI: string(d.Code) + ":", EN: string(d.Code) + ":"}
-	sep := " "
+	var t dossier.Text
+	sep := ""
 	say := func(vi, en string) {
 		t.VI, t.EN = t.VI+sep+vi, t.EN+sep+en
-		sep = ", "
+		sep = "; "
 	}
 	if d.WasUnit != "" && d.NowUnit != "" && d.WasUnit != d.NowUnit {
 		say("chuyển từ "+string(d.WasUnit)+" sang "+string(d.NowUnit), "moved from "+string(d.WasUnit)+" to "+string(d.NowUnit))
@@ -377,15 +359,19 @@ func (d RestatedDossier) text() dossier.Text {
 	for _, s := range AllSeries() {
 		w, inWas := was[s]
 		n, inNow := now[s]
+		if inWas == inNow && w == n {
+			continue
+		}
+		name := s.Name()
 		switch {
 		case inWas && !inNow:
-			say("không còn thuộc "+string(s), "no longer of "+string(s))
+			say("không còn thuộc "+name.VI, "no longer of "+name.EN)
 		case !inWas && inNow:
-			say("nay thuộc "+string(s), "now of "+string(s))
+			say("nay thuộc "+name.VI, "now of "+name.EN)
 		case w && !n:
-			say("không còn được tính ở "+string(s), "no longer counted in "+string(s))
+			say("không còn được tính ở "+name.VI, "no longer counted in "+name.EN)
 		case !w && n:
-			say("nay được tính ở "+string(s), "now counted in "+string(s))
+			say("nay được tính ở "+name.VI, "now counted in "+name.EN)
 		}
 	}
 	return t

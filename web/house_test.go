@@ -62,7 +62,7 @@ func (b inbox) Faulted(ctx context.Context, units []dossier.UnitCode, limit int)
 	return out, err
 }
 
-// closer closes as the program does, without keeping the dossiers.
+// closer closes as the program does.
 type closer struct{ h *house }
 
 func (c closer) ClosePeriod(ctx context.Context, period string, unit dossier.UnitCode, by string) (web.Closing, error) {
@@ -73,6 +73,9 @@ func (c closer) ClosePeriod(ctx context.Context, period string, unit dossier.Uni
 	at := time.Now()
 	snap, err := tally.Close(ctx, c.h.ledger, tally.Query{Period: p, Unit: unit}, tally.DefaultTargets(), at)
 	if err != nil {
+		return web.Closing{}, err
+	}
+	if err := snap.AddDossiers(ctx, c.h.ledger); err != nil {
 		return web.Closing{}, err
 	}
 	content, digest, err := snap.Encode()
@@ -188,7 +191,7 @@ func newHouse(t *testing.T, s setup) *house {
 		Tool: "sohoa test", Now: time.Now, Log: zerolog.Nop()})
 
 	h.register()
-	o := web.Options{Pipeline: h.pipeline, Uploads: h.pipeline, Register: h.ledger, Source: h.ledger, Tokens: h.ledger, Lister: lister{h.ledger}, Owners: h.ledger, Auditor: h.ledger,
+	o := web.Options{Pipeline: h.pipeline, Uploads: h.pipeline, Register: h.ledger, Source: h.ledger, Behind: h.ledger, Tokens: h.ledger, Lister: lister{h.ledger}, Owners: h.ledger, Auditor: h.ledger,
 		Accounts: h.ledger, People: h.ledger, Orders: h.pipeline, Closer: closer{h}, SessionStore: h.ledger.Sessions(), Inbox: inbox{h.ledger}, Ready: h.ledger.Ready, Log: log, Version: "test",
 		MaxBody:     8 << 20,
 		Unavailable: func(err error) bool { return errors.Is(err, storage.ErrUnavailable) },

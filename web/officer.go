@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -352,19 +353,22 @@ func (s *server) restatementPage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var b struct {
-		Period, Unit, At, Chosen string
-		Totals, Units            []restatedView
+		Period, Unit, At, Chosen, Name string
+		Totals, Units                  []restatedView
+		Named, Listed, More            bool   // the dossiers are asked for; were kept; are more than are shown
+		Changes                        string // how many dossiers
+		Dossiers                       []changeView
 	}
 	b.Period, b.Unit, b.At = periodName(c.Period, l), closedUnit(c, tree, l), clock(c.At)
-	known := map[tally.Series]tally.Indicator{}
+	listed := map[tally.Series]tally.Indicator{} // those whose dossiers a list shows
 	for _, i := range append(tally.Indicators(), tally.Counts()...) {
-		if _, ok := known[i.Series()]; !ok {
-			known[i.Series()] = i
+		if _, ok := listed[i.Series()]; !ok {
+			listed[i.Series()] = i
 		}
 	}
 	view := func(name string, x tally.Restated) restatedView {
 		v := restatedView{Name: name, Was: grouped(x.Was.Numerator), Now: grouped(x.Now.Numerator)}
-		if !known[x.Series].Plain {
+		if !x.Series.Plain() {
 			v.WasRate, v.NowRate = tally.FormatRate(x.Was.Numerator, x.Was.Denominator, l), tally.FormatRate(x.Now.Numerator, x.Now.Denominator, l)
 		}
 		return v
@@ -379,19 +383,15 @@ func (s *server) restatementPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	chosen := tally.Series(r.URL.Query().Get("series"))
 	for _, x := range tally.AllSeries() {
-		i, ok := known[x]
-		if _, moved := changed[x]; !moved || !ok {
+		if _, moved := changed[x]; !moved {
 			continue
 		}
 		if chosen == "" {
 			chosen = x
 		}
-		v := view(i.Name.In(l), totals[x])
+		v := view(x.Name().In(l), totals[x])
 		if _, moved := totals[x]; !moved { // it only went from one unit to another
-			v = restatedView{Name: i.Name.In(l), Was: say(l, "restated-same"), Now: say(l, "restated-same")}
-		}
-		if i.Version != "" && i.Version != tally.DefaultVersion {
-			v.Name += " (" + i.Version + ")"
+			v = restatedView{Name: v.Name, Was: say(l, "restated-same"), Now: say(l, "restated-same")}
 		}
 		if v.On = x == chosen; v.On {
 			b.Chosen = v.Name
@@ -404,13 +404,40 @@ func (s *server) restatementPage(w http.ResponseWriter, r *http.Request) error {
 			continue
 		}
 		v := view(cmpOr(now.Names[f.Unit], string(f.Unit)), f)
-		if i := known[f.Series]; actorOf(ctx).allows(f.Unit) {
+		if i, ok := listed[f.Series]; ok && actorOf(ctx).allows(f.Unit) {
 			v.Href = link("/list", nil, "unit", string(f.Unit), "period", c.Period, "formula", i.Version, "indicator", i.ID, "side", string(tally.All), "own", "true")
 		}
 		b.Units = append(b.Units, v)
 	}
+	switch byName := r.URL.Query().Get("dossiers") == "true"; {
+	case s.Behind == nil:
+	case !byName: // asked for by itself, since it reads every dossier of the period
+		b.Name = link("/closings/"+c.ID, r.URL.Query(), "dossiers", "true")
+	default:
+		deadlines(w, closeTime)
+		if err := s.audit(ctx, dossier.ActList, cmp.Or(c.Unit, actorOf(ctx).Unit), c.ID); err != nil {
+			return err
+		}
+		if err := now.AddDossiers(ctx, s.Behind); err != nil {
+			return err
+		}
+		b.Named, b.Listed, b.Changes, b.More = true, now.Listed, grouped(int64(len(now.Dossiers))), len(now.Dossiers) > maxChanges
+		for _, d := range now.Dossiers[:min(len(now.Dossiers), maxChanges)] {
+			v := changeView{Code: string(d.Code), Change: d.Change().In(l)}
+			if actorOf(ctx).allows(cmp.Or(d.NowUnit, d.WasUnit)) {
+				v.Href = "/dossiers/" + v.Code
+			}
+			b.Dossiers = append(b.Dossiers, v)
+		}
+	}
 	return s.render(w, r, http.StatusOK, "restatement", say(l, "restatement"), b)
 }
+
+// changeView is a dossier that counts otherwise than when its period was closed.
+type changeView struct{ Code, Change, Href string }
+
+// maxChanges is how many changed dossiers a page names; the command names all.
+const maxChanges = 1000
 
 // periodName is what people call a period: "Tháng 8/2024".
 func periodName(period, l string) string {

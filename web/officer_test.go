@@ -248,7 +248,7 @@ func TestRestatement(t *testing.T) {
 	// A result, and what it asks for, in a commune: 4.2 of three rises to one.
 	h.send(h.token(dossier.Clerk, "H51.10.01"), code("H51.10.01", 2), "component", "accept/page.png")
 	got := page()
-	for _, want := range []string{`<strong>Số hóa hồ sơ, kết quả</strong></td><td class="n">0</td><td class="n">0,00</td><td class="n">1</td><td class="n">11,11</td>`,
+	for _, want := range []string{`<strong>4.2 Số hóa hồ sơ, kết quả</strong></td><td class="n">0</td><td class="n">0,00</td><td class="n">1</td><td class="n">11,11</td>`,
 		`<tr><td>Xã Đại Ân 2</td><td class="n">0</td><td class="n">0,00</td><td class="n"><a href="/list?formula=766-2022&indicator=4.2&own=true&period=2024-08&side=all&unit=H51.10.01">1</a></td><td class="n">33,33</td>`} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the page lacks %s: %s", want, got)
@@ -256,6 +256,30 @@ func TestRestatement(t *testing.T) {
 	}
 	if strings.Contains(got, "<td>Huyện Trần Đề</td>") || strings.Contains(got, "Xã Liêu Tú") {
 		t.Error("a unit that did not change is there")
+	}
+	// What the command prints: the plan's figures as well, and each dossier by name.
+	if _, err := h.ledger.ImportResults(context.Background(), []dossier.Result{{Number: "12/GP-UBND", Unit: "H51.10", AuthorityLevel: dossier.District, IssuedOn: 20240802}}); err != nil {
+		t.Fatal(err)
+	}
+	got = page()
+	for _, want := range []string{`<a href="/closings/` + c.ID + `?series=plan.district">Kết quả còn hiệu lực, cấp huyện</a></td><td class="n">0</td><td class="n">—</td><td class="n">0</td><td class="n">0,00</td>`,
+		`href="/closings/` + c.ID + `?dossiers=true"`} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the page lacks %s: %s", want, got)
+		}
+	}
+	if strings.Contains(got, code("H51.10.01", 2)) {
+		t.Error("dossiers are named though nobody asked")
+	}
+	r := h.visit(manager, "/closings/"+c.ID+"?series=plan.district&dossiers=true")
+	for _, want := range []string{`<tr><td>Huyện Trần Đề</td><td class="n">0</td><td class="n">—</td><td class="n">0</td><td class="n">0,00</td></tr>`, "Hồ sơ thay đổi: 1<",
+		`<a href="/dossiers/` + code("H51.10.01", 2) + `">` + code("H51.10.01", 2) + `</a></td><td>`, "nay được tính ở 4.2 Số hóa hồ sơ, kết quả; "} {
+		if !strings.Contains(string(r.body), want) {
+			t.Errorf("the page lacks %s: %s", want, r.body)
+		}
+	}
+	if got := h.acts(dossier.ActList, c.ID); len(got) != 1 {
+		t.Errorf("in the log: %v", got)
 	}
 	if r := h.visit(manager, "/closings/none"); r.StatusCode != http.StatusNotFound {
 		t.Errorf("no such closing: %d", r.StatusCode)

@@ -123,14 +123,17 @@ type Options struct {
 	SessionStore scs.Store // with its Ctx methods
 	Orders       Orders    // nil: orders by the command line only
 	Closer       Closer    // nil: periods are closed by the command line only
-	People       People    // nil: accounts and tokens by the command line only
-	SignOn       *SignOn   // nil: local accounts only
-	Pictures     Pictures
-	Inbox        Inbox
-	Tray         Tray
-	Auditor      Auditor // nil: nothing is kept of who did what
-	Operations   func(context.Context) (Operations, error)
-	Runs         Runs // nil: nobody elsewhere can tell of a backfill
+	// Behind names the dossiers that count otherwise than when a period was closed;
+	// nil: the command line does.
+	Behind     tally.DossierSource
+	People     People  // nil: accounts and tokens by the command line only
+	SignOn     *SignOn // nil: local accounts only
+	Pictures   Pictures
+	Inbox      Inbox
+	Tray       Tray
+	Auditor    Auditor // nil: nothing is kept of who did what
+	Operations func(context.Context) (Operations, error)
+	Runs       Runs // nil: nobody elsewhere can tell of a backfill
 	// Life lists what happened to a document after its record was written; nil:
 	// only the record's own events are shown.
 	Life func(ctx context.Context, id string) ([]dossier.Event, error)
