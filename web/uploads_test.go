@@ -326,8 +326,10 @@ func TestTusJSClient(t *testing.T) {
 
 	// Cut in the middle, and then nothing gets through: the process ends.
 	var cut atomic.Bool
+	var up atomic.Value
 	x := run(1, false, false, func(r *http.Request) flaky.Fault {
 		if r.Method == "PATCH" && !cut.Swap(true) {
+			up.Store(r.URL.Path)
 			return flaky.CutRequest
 		}
 		if cut.Load() {
@@ -338,7 +340,9 @@ func TestTusJSClient(t *testing.T) {
 	if x.OK || !cut.Load() {
 		t.Fatalf("%+v", x)
 	}
-	time.Sleep(100 * time.Millisecond) // what arrived is being kept
+	for deadline := time.Now().Add(30 * time.Second); h.offset(up.Load().(string), token) < len(content)/4 && time.Now().Before(deadline); {
+		time.Sleep(10 * time.Millisecond) // what arrived is kept a moment after the cut
+	}
 	x = run(1, false, false, good)
 	if stored(x, 1); !x.Resumed || x.First < len(content)/4 || sent.Load() > int64(len(content)-x.First) {
 		t.Errorf("gone on from %d, %d bytes sent: %+v", x.First, sent.Load(), x)
