@@ -35,14 +35,14 @@ func (p *Pipeline) Revoke(ctx context.Context, id string, o dossier.Order) error
 
 // Refile puts a paper that was filed in the wrong dossier into the right one: there
 // it is taken in from the archive's own bytes, with what was said of it since; here
-// it is revoked, by an event that names the other. It answers where the document in
+// it is revoked, by an event that names the other. The order came through door. It answers where the document in
 // the right dossier stands, and does nothing here unless that is stored. Broken off,
 // the same call again goes on; once done it changes nothing. Somebody must be working
 // meanwhile.
 //
 // Errors: of Receive and of Revoke; ErrSlip for a result in force, which has no
 // dossier, and where it lies there already.
-func (p *Pipeline) Refile(ctx context.Context, id string, to dossier.Code, o dossier.Order) (dossier.Standing, error) {
+func (p *Pipeline) Refile(ctx context.Context, id string, to dossier.Code, door dossier.Door, o dossier.Order) (dossier.Standing, error) {
 	o, err := o.Checked()
 	if err != nil {
 		return dossier.Standing{}, err
@@ -56,7 +56,7 @@ func (p *Pipeline) Refile(ctx context.Context, id string, to dossier.Code, o dos
 		return dossier.Standing{}, fmt.Errorf("%w: it cannot be moved there", ErrSlip)
 	}
 	s.Dossier, s.Unit, s.Procedure, s.Replaces = to, "", "", ""
-	s.By, s.Door = o.By, dossier.DoorSubmit
+	s.By, s.Door = o.By, door
 	var body io.ReadSeekCloser // none where it reuses the file of a third
 	if s.Reuses == "" {
 		if body, _, err = p.OpenOriginal(ctx, wrong); err != nil {

@@ -116,7 +116,7 @@ func TestRefile(t *testing.T) {
 				t.Fatal(err)
 			}
 			if broken = hook != ""; broken {
-				if _, err := r.pipe.Refile(ctx, wrong.Intake.ID, right, order); !errors.Is(err, errLost) {
+				if _, err := r.pipe.Refile(ctx, wrong.Intake.ID, right, dossier.DoorSubmit, order); !errors.Is(err, errLost) {
 					t.Fatal(err)
 				}
 				broken = false
@@ -124,7 +124,7 @@ func TestRefile(t *testing.T) {
 			var st dossier.Standing
 			for range 2 { // again changes nothing
 				var err error
-				if st, err = r.pipe.Refile(ctx, wrong.Intake.ID, right, order); err != nil {
+				if st, err = r.pipe.Refile(ctx, wrong.Intake.ID, right, dossier.DoorSubmit, order); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -146,15 +146,15 @@ func TestRefile(t *testing.T) {
 				}
 			}
 			for to, want := range map[dossier.Code]error{known: pipeline.ErrSlip, "H99.99-240801-0001": dossier.ErrUnknownUnit} {
-				if _, err := r.pipe.Refile(ctx, paper.Intake.ID, to, order); !errors.Is(err, want) {
+				if _, err := r.pipe.Refile(ctx, paper.Intake.ID, to, dossier.DoorSubmit, order); !errors.Is(err, want) {
 					t.Errorf("to %s: %v, want %v", to, err, want)
 				}
 			}
 			r.send(t, slip(dossier.Component, right, "GT01"), file(t, "accept/page.png"))
-			if _, err := r.pipe.Refile(ctx, paper.Intake.ID, right, order); !errors.Is(err, dossier.ErrPaperTaken) {
+			if _, err := r.pipe.Refile(ctx, paper.Intake.ID, right, dossier.DoorSubmit, order); !errors.Is(err, dossier.ErrPaperTaken) {
 				t.Errorf("where another lies: %v", err)
 			}
-			if _, err := r.pipe.Refile(ctx, paper.Intake.ID, right, dossier.Order{}); !errors.Is(err, dossier.ErrOrder) {
+			if _, err := r.pipe.Refile(ctx, paper.Intake.ID, right, dossier.DoorSubmit, dossier.Order{}); !errors.Is(err, dossier.ErrOrder) {
 				t.Error(err)
 			}
 			if now, err := r.pipe.Standing(ctx, paper.Intake.ID); err != nil || now.Revoked {

@@ -223,6 +223,12 @@ func TestAccessMatrix(t *testing.T) {
 		"POST /api/v1/documents/{id}/deletion": func(u dossier.UnitCode) *http.Request {
 			return h.request("POST", "/api/v1/documents/"+documents[u]+"/deletion", "", strings.NewReader(`{"order":"1/QĐ","reason":"x"}`), "Content-Type", "application/json")
 		},
+		"POST /api/v1/documents/{id}/refile": func(u dossier.UnitCode) *http.Request {
+			return h.request("POST", "/api/v1/documents/"+documents[u]+"/refile", "", strings.NewReader(`{"dossier":"`+code(u, 2)+`","order":"1/QĐ","reason":"x"}`), "Content-Type", "application/json")
+		},
+		"POST /documents/{id}/refile": post("/documents/{id}/refile", func(u dossier.UnitCode) url.Values {
+			return url.Values{"dossier": {code(u, 2)}, "order": {"1/QĐ"}, "reason": {"x"}}
+		}),
 		"POST /api/v1/closings": func(u dossier.UnitCode) *http.Request {
 			return h.request("POST", "/api/v1/closings", "", strings.NewReader(`{"period":"2023-01","unit":"`+string(u)+`"}`), "Content-Type", "application/json")
 		},

@@ -107,8 +107,8 @@ var problems = map[string]problemText{
 		VI: "Cần ghi số quyết định và lý do, mỗi mục một dòng, không quá 500 ký tự.",
 		EN: "State the order's number and the reason, each one line of at most 500 characters."}},
 	"undecided": {409, 0, "The document has no verdict yet", dossier.Text{
-		VI: "Giấy tờ này đang được xử lý. Hãy đợi có kết luận rồi xóa.",
-		EN: "This document is being processed. Wait for its verdict, then delete it."}},
+		VI: "Giấy tờ này đang được xử lý. Hãy đợi có kết luận rồi làm lại.",
+		EN: "This document is being processed. Wait for its verdict, then give the order again."}},
 	"locked": {409, 0, "The document is protected", dossier.Text{
 		VI: "Tài liệu đang được bảo vệ, chưa được xóa.", EN: "The document is protected and cannot be deleted."}},
 	"not-over": {422, 0, "The period is not over", dossier.Text{
@@ -516,6 +516,10 @@ var messages = map[string]dossier.Text{
 	"order-delete-help": {VI: "Tệp bị xóa hẳn ở mọi phiên bản và không lấy lại được; giấy tờ thôi được tính.", EN: "Its bytes are erased in every version and cannot be had back; it counts no more."},
 	"order-revoke":      {VI: "Thu hồi giấy", EN: "Revoke"},
 	"order-revoke-help": {VI: "Giấy không còn hiệu lực: thôi được tính, không dùng lại và không thay được nữa; tệp vẫn xem được. Không hoàn tác được, nhưng có thể gửi lại chính giấy này.", EN: "The paper is no longer valid: it counts no more and can be neither reused nor replaced; its file can still be read. This cannot be undone, but the same paper may be handed in again."},
+	"order-refile":      {VI: "Chuyển sang hồ sơ khác", EN: "Move to another dossier"},
+	"order-refile-help": {VI: "Giấy nộp nhầm hồ sơ: được nhận vào hồ sơ đúng từ chính tệp đã lưu và được tính ở đó; ở hồ sơ này giấy bị thu hồi và thôi được tính. Không hoàn tác được.", EN: "For a paper filed in the wrong dossier: it is taken in for the right one, from the very file that is kept, and counts there; in this dossier it is revoked and counts no more. This cannot be undone."},
+	"order-refile-to":   {VI: "Mã hồ sơ đúng", EN: "Code of the right dossier"},
+	"see-other":         {VI: "Xem giấy tờ kia", EN: "See the other document"},
 	"order-doubt":       {VI: "Đánh giá lại: chữ ký không tin cậy", EN: "Judge anew: signatures not trusted"},
 	"order-doubt-help":  {VI: "Giấy thôi có giá trị pháp lý và thôi được tính cho kết quả điện tử. Bản ghi gốc giữ nguyên; ý kiến sau cùng được áp dụng.", EN: "The document loses its legal value and no longer counts as an electronic result. The record stays as it is; the latest opinion counts."},
 	"order-trust":       {VI: "Đánh giá lại: chữ ký tin cậy", EN: "Judge anew: signatures trusted"},

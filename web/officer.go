@@ -27,6 +27,9 @@ type Orders interface {
 	Reverdict(ctx context.Context, id string, legal bool, o dossier.Order) error
 	// Hold places or lifts a legal hold: what is held nobody deletes.
 	Hold(ctx context.Context, id string, on bool, o dossier.Order) error
+	// Refile takes a paper that was filed in the wrong dossier in where it belongs,
+	// answers where that stands, and revokes it here once that is stored.
+	Refile(ctx context.Context, id string, to dossier.Code, door dossier.Door, o dossier.Order) (dossier.Standing, error)
 }
 
 // order is an order as a page gives it; its name is the last part of its address
@@ -57,32 +60,39 @@ var (
 	}}
 )
 
-// ordersFor are the orders that make sense for a document as it stands.
-func ordersFor(st dossier.Standing, held bool) (out []order) {
+// refileName is the name of the order that, beside number and reason, takes the
+// dossier where the paper belongs.
+const refileName = "refile"
+
+// ordersFor names the orders that make sense for a document as it stands.
+func ordersFor(st dossier.Standing, held bool) (out []string) {
 	switch {
 	case st.Tombstone != nil:
 		return nil
 	case st.Refusal != nil:
-		return []order{orderDelete}
+		return []string{orderDelete.name}
 	case st.Record == nil:
 		return nil
 	}
 	if !st.Deleted {
 		if !st.Revoked {
-			out = append(out, orderRevoke)
+			out = append(out, orderRevoke.name)
+			if st.Intake.Slip.Dossier != "" {
+				out = append(out, refileName)
+			}
 		}
 		if len(st.Record.Verdict.Signatures) > 0 {
 			if st.Legal {
-				out = append(out, orderDoubt)
+				out = append(out, orderDoubt.name)
 			} else {
-				out = append(out, orderTrust)
+				out = append(out, orderTrust.name)
 			}
 		}
 	}
 	if held {
-		return append(out, orderLift)
+		return append(out, orderLift.name)
 	}
-	return append(out, orderHold, orderDelete)
+	return append(out, orderHold.name, orderDelete.name)
 }
 
 // Closing is a closed period: its figures as they were reported, kept under
@@ -111,6 +121,9 @@ func (s *server) routeOfficer() {
 	operation(s, mayOrder, huma.Operation{OperationID: "deleteDocument", Method: "POST", Path: "/api/v1/documents/{id}/deletion",
 		Summary: "Delete a document by order", Tags: []string{"documents"}, Errors: []int{401, 403, 404, 409, 422, 503},
 		Description: "Its bytes go, a tombstone stays; it counts no more. The same again finishes what was broken off. Order and reason are kept for good: no personal data."}, s.postDeletion)
+	operation(s, mayOrder, huma.Operation{OperationID: "refileDocument", Method: "POST", Path: "/api/v1/documents/{id}/refile", DefaultStatus: 201,
+		Summary: "Put a document that was filed in the wrong dossier into the right one", Tags: []string{"documents"}, Errors: []int{400, 401, 403, 404, 409, 422, 503},
+		Description: "It is taken in for the right dossier from the archive's own bytes, and revoked in the wrong one. The answer is the document in the right dossier. The same again finishes what was broken off. Order and reason are kept for good: no personal data."}, s.postRefile)
 	operation(s, mayOrder, huma.Operation{OperationID: "closePeriod", Method: "POST", Path: "/api/v1/closings", DefaultStatus: 201,
 		Summary: "Keep the figures of a period as reported", Tags: []string{"figures"}, Errors: []int{400, 401, 403, 404, 503}}, s.postClosing)
 	operation(s, mayClosings, huma.Operation{OperationID: "listClosings", Method: "GET", Path: "/api/v1/closings",
@@ -118,29 +131,101 @@ func (s *server) routeOfficer() {
 	for _, x := range []order{orderDelete, orderRevoke, orderTrust, orderDoubt, orderHold, orderLift} {
 		s.route("POST /documents/{id}/"+x.name, mayOrder, s.orderForm(x))
 	}
+	s.route("POST /documents/{id}/"+refileName, mayOrder, s.refileForm)
 	s.route("GET /closings", mayClosings, s.closingsPage)
 	s.route("POST /closings", mayOrder, s.closingForm)
 	s.route("GET /closings/{id}", mayClosings, s.restatementPage)
 }
 
-// order does something to a document by the order of the actor of ctx.
-func (s *server) order(ctx context.Context, x order, id, number, reason string) error {
+// ordered is the order of the actor of ctx to do something to a document, once it
+// is in the log.
+func (s *server) ordered(ctx context.Context, act dossier.Action, id, number, reason string) (dossier.Order, error) {
 	if s.Orders == nil {
-		return problem("not-wired", nil)
+		return dossier.Order{}, problem("not-wired", nil)
 	}
 	who := actorOf(ctx)
 	o, err := dossier.Order{By: who.ID, Role: who.Role, Number: number, Reason: reason}.Checked()
 	if err != nil {
-		return err
+		return o, err
 	}
 	st, err := s.reach(ctx, id)
 	if err != nil {
-		return err
+		return o, err
 	}
-	if err := s.audit(ctx, x.act, unitOf(st), id); err != nil {
+	return o, s.audit(ctx, act, unitOf(st), id)
+}
+
+// order does something to a document by the order of the actor of ctx.
+func (s *server) order(ctx context.Context, x order, id, number, reason string) error {
+	o, err := s.ordered(ctx, x.act, id, number, reason)
+	if err != nil {
 		return err
 	}
 	return x.do(ctx, s.Orders, id, o)
+}
+
+// refile puts a document into the dossier where it belongs, by the order of the
+// actor of ctx, who has to reach both. A verdict that takes too long is
+// dossier.ErrUndecided: the same order again goes on.
+func (s *server) refile(ctx context.Context, id, code, number, reason string) (dossier.Standing, error) {
+	to, err := dossier.ParseCode(code)
+	if err != nil {
+		return dossier.Standing{}, dossier.Reject(dossier.WrongDossier, dossier.Text{}, err)
+	}
+	unit, err := s.Register.ResolveUnit(ctx, to)
+	if err != nil {
+		return dossier.Standing{}, err
+	}
+	if err := within(ctx, unit); err != nil {
+		return dossier.Standing{}, err
+	}
+	o, err := s.ordered(ctx, dossier.ActRefile, id, number, reason)
+	if err != nil {
+		return dossier.Standing{}, err
+	}
+	door := dossier.DoorAPI
+	if actorOf(ctx).Window {
+		door = dossier.DoorWeb
+	}
+	ctx, cancel := context.WithTimeout(ctx, maxWait)
+	defer cancel()
+	st, err := s.Orders.Refile(ctx, id, to, door, o)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = fmt.Errorf("%w: %w", dossier.ErrUndecided, err)
+	}
+	return st, err
+}
+
+type refileInput struct {
+	ID   string `path:"id"`
+	Body struct {
+		Dossier string `json:"dossier" doc:"code of the dossier where it belongs"`
+		Order   string `json:"order" doc:"number of the decision, judgment or minutes"`
+		Reason  string `json:"reason"`
+	}
+}
+
+func (s *server) postRefile(ctx context.Context, in *refileInput) (*sendOutput, error) {
+	st, err := s.refile(ctx, in.ID, in.Body.Dossier, in.Body.Order, in.Body.Reason)
+	if err != nil {
+		return nil, err
+	}
+	out := &sendOutput{}
+	return out, out.verdict(st, http.StatusCreated)
+}
+
+// refileForm goes on to the document in the right dossier, whose page also says
+// why it was not taken in there.
+func (s *server) refileForm(w http.ResponseWriter, r *http.Request) error {
+	if err := form(w, r); err != nil {
+		return err
+	}
+	st, err := s.refile(r.Context(), r.PathValue("id"), r.PostFormValue("dossier"), r.PostFormValue("order"), r.PostFormValue("reason"))
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/documents/"+st.Intake.ID, http.StatusSeeOther)
+	return nil
 }
 
 type deletionInput struct {

@@ -91,7 +91,7 @@ func TestOrders(t *testing.T) {
 	see := func(offered ...string) string {
 		t.Helper()
 		r := h.visit(person, "/documents/"+d.ID)
-		for _, x := range []string{"delete", "revoke", "trust", "doubt", "hold", "lift"} {
+		for _, x := range []string{"delete", "revoke", "refile", "trust", "doubt", "hold", "lift"} {
 			if got := strings.Contains(string(r.body), `action="/documents/`+d.ID+"/"+x+`"`); got != slices.Contains(offered, x) {
 				t.Errorf("%s is offered: %v, want %v", x, got, offered)
 			}
@@ -111,18 +111,18 @@ func TestOrders(t *testing.T) {
 		first, other, now, then = other, first, then, now
 	}
 	results(1, now)
-	see("delete", "revoke", first, "hold")
+	see("delete", "revoke", "refile", first, "hold")
 	do(first, "", "x", http.StatusUnprocessableEntity)
 	do(first, "7/KL", " ", http.StatusUnprocessableEntity)
 	results(1, now)
 	do(first, "7/KL-STP", "kiểm tra lại chứng thư", http.StatusSeeOther)
 	results(1, then)
-	if page := see("delete", "revoke", other, "hold"); strings.Contains(page, "có giá trị pháp lý</span>") != (then == 1) || !strings.Contains(page, "7/KL-STP") {
+	if page := see("delete", "revoke", "refile", other, "hold"); strings.Contains(page, "có giá trị pháp lý</span>") != (then == 1) || !strings.Contains(page, "7/KL-STP") {
 		t.Error(page)
 	}
 
 	do("hold", "8/TA", "vụ án đang xét", http.StatusSeeOther)
-	if page := see("revoke", other, "lift"); !strings.Contains(page, "Đang phong tỏa") || !strings.Contains(page, "vụ án đang xét") {
+	if page := see("revoke", "refile", other, "lift"); !strings.Contains(page, "Đang phong tỏa") || !strings.Contains(page, "vụ án đang xét") {
 		t.Error(page)
 	}
 	do("delete", "9/QĐ", "hết hạn", http.StatusConflict)
@@ -146,6 +146,66 @@ func TestOrders(t *testing.T) {
 	r = h.post(person, "/documents/"+d.ID+"/hold", url.Values{"order": {"1"}, "reason": {"x"}}, "Sec-Fetch-Site", "cross-site")
 	if r.StatusCode != http.StatusForbidden {
 		t.Errorf("from another site: %d", r.StatusCode)
+	}
+}
+
+// A paper filed in the wrong dossier counts in the right one and no more in the
+// wrong one; either page leads to the other. Both dossiers have to be the officer's.
+func TestRefile(t *testing.T) {
+	h := newHouse(t, setup{})
+	wrong, right := code("H51.10", 1), code("H51.10.01", 2)
+	var d, there documentBody
+	h.send(h.token(dossier.Clerk, "H51.10"), wrong, "component", "accept/page.png").json(t, &d)
+	officer := h.token(dossier.Officer, "H51.10")
+	ask := func(token, to, order string) reply {
+		return h.do(h.request("POST", "/api/v1/documents/"+d.ID+"/refile", token, strings.NewReader(`{"dossier":"`+to+`","order":"`+order+`","reason":"nhầm hồ sơ"}`), "Content-Type", "application/json"))
+	}
+	wantProblem(t, ask(officer, right, " "), 422, "bad-order")
+	wantProblem(t, ask(officer, "nowhere", "1/BB"), 422, string(dossier.WrongDossier))
+	wantProblem(t, ask(officer, code("H99", 1), "1/BB"), 404, "unknown-unit")
+	wantProblem(t, ask(officer, wrong, "1/BB"), 400, "bad-value")
+	wantProblem(t, ask(officer, code("H51.11", 1), "1/BB"), 403, "out-of-scope")
+	wantProblem(t, ask(h.token(dossier.Officer, "H51.10.01"), right, "1/BB"), 403, "out-of-scope")
+	components := func(of string, want int) {
+		t.Helper()
+		if x, _, err := h.ledger.Dossier(context.Background(), dossier.Code(of)); err != nil || x.Components != want {
+			t.Errorf("%s has %d components, want %d: %v", of, x.Components, want, err)
+		}
+	}
+	components(wrong, 1)
+	components(right, 0)
+
+	person := h.person(dossier.Officer, "H51.10")
+	to := url.Values{"dossier": {right}, "order": {"1/BB"}, "reason": {"nhầm hồ sơ"}}
+	r := h.post(person, "/documents/"+d.ID+"/refile", to)
+	there.ID = strings.TrimPrefix(r.Header.Get("Location"), "/documents/")
+	if r.StatusCode != http.StatusSeeOther || there.ID == d.ID {
+		t.Fatalf("%d %s %s", r.StatusCode, r.Header.Get("Location"), r.body)
+	}
+	components(wrong, 0)
+	components(right, 1)
+	page := string(h.visit(person, "/documents/"+d.ID).body)
+	for _, want := range []string{"đã thu hồi", "nhầm hồ sơ", `href="/documents/` + there.ID + `">Xem giấy tờ kia`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q: %s", want, page)
+		}
+	}
+	if strings.Contains(page, "/refile") {
+		t.Error("offered again")
+	}
+	if page := string(h.visit(person, "/documents/"+there.ID).body); !strings.Contains(page, right) || !strings.Contains(page, "Trạm số hóa") {
+		t.Error(page)
+	}
+	// Again, it is where it is.
+	var again documentBody
+	if r := ask(officer, right, "1/BB"); r.StatusCode != http.StatusOK {
+		t.Errorf("again: %d %s", r.StatusCode, r.body)
+	} else if r.json(t, &again); again.ID != there.ID {
+		t.Errorf("again it is %s, not %s", again.ID, there.ID)
+	}
+	components(right, 1)
+	if got := h.acts(dossier.ActRefile, d.ID); len(got) != 3 { // the dossier where it lay already was an order, too
+		t.Errorf("in the log: %v", got)
 	}
 }
 

@@ -287,7 +287,7 @@ func facts(l string, kv ...string) []fact {
 
 type signatureView struct{ Signer, At, Verdict, Class string }
 
-type eventView struct{ At, Type, Detail string }
+type eventView struct{ At, Type, Detail, Other string }
 
 type documentPageBody struct {
 	ID, Name, Kind, State, Sign, Class, Message, ReplacedBy, Original, Archive string
@@ -379,9 +379,7 @@ func (s *server) documentPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	b.Facts = facts(l, kv...)
 	if s.Orders != nil && mayOrder.Roles[actorOf(ctx).Role] != ReachNone {
-		for _, x := range ordersFor(st, b.Held) {
-			b.Orders = append(b.Orders, x.name)
-		}
+		b.Orders = ordersFor(st, b.Held)
 	}
 	return s.render(w, r, http.StatusOK, "document", b.Name, b)
 }
@@ -398,13 +396,17 @@ func (s *server) later(ctx context.Context, st dossier.Standing) ([]dossier.Even
 func lifeOf(events []dossier.Event, l string) []eventView {
 	var out []eventView
 	for _, e := range events {
-		detail := e.Detail
+		detail, other := e.Detail, ""
+		switch e.Type {
+		case dossier.EventReplacement, dossier.EventReuse, dossier.EventRevocation: // it names a document, if anything
+			detail, other = "", e.Detail
+		}
 		for _, more := range []string{outcomeOf(e, l), e.Order, e.Reason} {
 			if more != "" {
 				detail = strings.TrimPrefix(detail+" · "+more, " · ")
 			}
 		}
-		out = append(out, eventView{clock(e.At), named(l, "event", e.Type), detail})
+		out = append(out, eventView{clock(e.At), named(l, "event", e.Type), detail, other})
 	}
 	return out
 }
