@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"sync"
@@ -75,20 +74,7 @@ func (l *Ledger) lead(c *change) {
 			close(g.waiting[0].lead)
 		}
 	}()
-	conn, err := l.write.Conn(c.ctx)
-	// Who has come while we waited for the connection is in.
-	g.mu.Lock()
-	n := min(len(g.waiting), mostTogether)
-	if err != nil {
-		n = 1 // ourselves
-	}
-	changes := g.waiting[:n:n]
-	g.waiting = g.waiting[n:]
-	g.mu.Unlock()
-	if err == nil {
-		defer conn.Close()
-		err = l.commitTogether(c.ctx, conn, changes)
-	}
+	changes, err := l.commitTogether(c)
 	for _, o := range changes {
 		if o.err == nil {
 			o.err = err
@@ -99,49 +85,80 @@ func (l *Ledger) lead(c *change) {
 	}
 }
 
-// commitTogether makes the changes in one transaction. An error is everybody's;
-// one that is a change's own stands in it.
-func (l *Ledger) commitTogether(ctx context.Context, conn *sql.Conn, changes []*change) error {
-	stx, err := conn.BeginTx(context.WithoutCancel(ctx), nil)
+// next are those who wait, n of them at most.
+func (g *together) next(n int) []*change {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n = min(len(g.waiting), n)
+	changes := g.waiting[:n:n]
+	g.waiting = g.waiting[n:]
+	return changes
+}
+
+// commitTogether makes the changes of those who wait in one transaction, and of
+// those who come before it is committed, and returns them; first is the first of
+// them. An error is everybody's; one that is a change's own stands in it.
+func (l *Ledger) commitTogether(first *change) (changes []*change, err error) {
+	conn, err := l.write.Conn(first.ctx)
 	if err != nil {
-		return err
+		return l.together.next(1), err
+	}
+	defer conn.Close()
+	stx, err := conn.BeginTx(context.WithoutCancel(first.ctx), nil)
+	if err != nil {
+		return l.together.next(1), err
 	}
 	defer stx.Rollback() // nothing after a commit
-	for _, c := range changes {
-		if c.err = c.ctx.Err(); c.err != nil {
-			continue
+	for {
+		more := l.together.next(mostTogether - len(changes))
+		if len(more) == 0 {
+			break
 		}
-		cctx := context.WithoutCancel(c.ctx)
-		t := &tx{querier: stx, exec: stx, l: l, sql: stx}
-		if len(changes) == 1 {
-			// Nothing to be saved from: it fails with the transaction.
-			if err := c.make(cctx, t); err != nil {
-				return err
+		alone := len(more) == 1 && len(changes) == 0
+		changes = append(changes, more...)
+		for _, c := range more {
+			if c.err = c.ctx.Err(); c.err != nil {
+				continue
 			}
-			continue
-		}
-		if _, err := t.Exec(cctx, `SAVEPOINT part`); err != nil {
-			return err
-		}
-		if c.err = c.make(cctx, t); c.err != nil {
-			if _, err := t.Exec(cctx, `ROLLBACK TO part`); err != nil {
-				// The database has undone the whole, as it does when the disk is full.
-				return fmt.Errorf("%w, after: %w", err, c.err)
+			ctx := context.WithoutCancel(c.ctx)
+			t := &tx{querier: stx, exec: stx, l: l, sql: stx}
+			if alone {
+				// Nothing to be saved from: it fails with the transaction.
+				if err := c.make(ctx, t); err != nil {
+					return changes, err
+				}
+				continue
 			}
-		}
-		if _, err := t.Exec(cctx, `RELEASE part`); err != nil {
-			return err
+			if err := c.makePart(ctx, t); err != nil {
+				return changes, err
+			}
 		}
 	}
 	if err := stx.Commit(); err != nil {
-		return err
+		return changes, err
 	}
 	var queued []string
 	for _, c := range changes {
 		queued = append(queued, c.queued...)
 	}
 	l.kick(queued)
-	return nil
+	return changes, nil
+}
+
+// makePart makes the change so that it can fail alone. An error is the
+// transaction's.
+func (c *change) makePart(ctx context.Context, t *tx) error {
+	if _, err := t.Exec(ctx, `SAVEPOINT part`); err != nil {
+		return err
+	}
+	if c.err = c.make(ctx, t); c.err != nil {
+		if _, err := t.Exec(ctx, `ROLLBACK TO part`); err != nil {
+			// The database has undone the whole, as it does when the disk is full.
+			return fmt.Errorf("%w, after: %w", err, c.err)
+		}
+	}
+	_, err := t.Exec(ctx, `RELEASE part`)
+	return err
 }
 
 // make makes the change in the transaction, its tallies included.
