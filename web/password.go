@@ -35,8 +35,21 @@ func HashPassword(login, password string) (string, error) {
 	salt := make([]byte, argon.salt)
 	rand.Read(salt)
 	key := argon2.IDKey([]byte(password), salt, argon.passes, argon.memory, argon.threads, uint32(argon.key))
+	return hashText(salt, key), nil
+}
+
+// hashText is the PHC form.
+func hashText(salt, key []byte) string {
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, argon.memory, argon.passes, argon.threads,
-		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(key)), nil
+		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(key))
+}
+
+// nobodysHash is the hash of no password: looking at it takes as long as looking
+// at anybody's. Making it takes no time and none of the memory that hashing does.
+func nobodysHash() string {
+	random := make([]byte, argon.salt+argon.key)
+	rand.Read(random)
+	return hashText(random[:argon.salt], random[argon.salt:])
 }
 
 // checkPassword reports whether the hash is the password's.

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"net/http"
 	"reflect"
@@ -120,9 +119,7 @@ func (s *server) routePages() error {
 	if s.Accounts != nil && s.SessionStore != nil {
 		s.sessions = s.newSessions()
 		s.hashers = newHashers()
-		if s.nobody, err = HashPassword("", rand.Text()); err != nil {
-			return err
-		}
+		s.nobody = nobodysHash()
 	}
 	if s.SignOn != nil {
 		s.sso = newSignOn(*s.SignOn, s.Now)

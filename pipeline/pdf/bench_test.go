@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"syscall"
 	"testing"
 	"time"
@@ -19,7 +18,6 @@ import (
 // the same bytes.
 func BenchmarkScan(b *testing.B) {
 	model.ConfigPath = "disable"
-	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as in a child
 	path := filepath.Join(testneed.Shared(b, "scans"), "c200_01p_01.pdf")
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -29,9 +29,6 @@ func ChildMain(in io.Reader, out io.Writer) int {
 	// Fewer threads collecting garbage than the machine has processors: there are
 	// other children.
 	runtime.GOMAXPROCS(min(2, runtime.NumCPU()))
-	// Most documents leave a few megabytes of garbage; collecting after each of
-	// them costs more than it frees.
-	debug.SetGCPercent(400)
 	// What pdfcpu's api.DisableConfigDir does; its package is none for a program
 	// that starts often.
 	model.ConfigPath = "disable"

@@ -1,9 +1,10 @@
 // Command peers measures a document's whole way into an S3 server, in processor
 // time and memory, beside what an office would put together instead: a shell loop
 // of OCRmyPDF (to PDF/A, without OCR, which sohoa does not do either) and MinIO's
-// client. Each on a MinIO and an empty bucket of its own, with the same scans.
+// client. Each on a MinIO and an empty bucket of its own, with the same scans, and
+// with the same number of documents at once.
 //
-//	go run ./internal/bench/peers [-dir DIR] [-n 200] [-loop 10] [-sohoa bin/sohoa]
+//	go run ./internal/bench/peers [-dir DIR] [-at-once 1,4,8] [-n 200] [-loop 6] [-sohoa bin/sohoa]
 package main
 
 import (
@@ -15,6 +16,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"sohoa/internal/program"
@@ -24,17 +27,34 @@ import (
 func main() {
 	dir := flag.String("dir", ".", "folder on the disk to be measured")
 	scan := flag.String("scan", "testdata/accept/scan-a4-colour-linearised.pdf", "the scan that is sent")
+	atOnce := flag.String("at-once", "1,4,8", "how many documents are on their way at once, one measurement for each")
 	n := flag.Int("n", 200, "documents for sohoa")
-	loop := flag.Int("loop", 10, "documents for the shell loop, which takes seconds for each")
+	loop := flag.Int("loop", 6, "documents at least for the shell loop, which takes seconds for each; twice as many as are at once in any case")
 	sohoa := flag.String("sohoa", "bin/sohoa", "the program")
 	flag.Parse()
-	if err := run(*dir, *scan, *n, *loop, *sohoa); err != nil {
+	if err := run(*dir, *scan, *atOnce, *n, *loop, *sohoa); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(dir, scan string, n, loop int, sohoa string) error {
+func run(dir, scan, atOnce string, n, loop int, sohoa string) error {
+	for text := range strings.SplitSeq(atOnce, ",") {
+		jobs, err := strconv.Atoi(text)
+		if err != nil || jobs < 1 {
+			return fmt.Errorf("-at-once %s: want numbers from 1 on, with commas between", atOnce)
+		}
+		if err := beside(dir, scan, jobs, n, max(loop, 2*jobs), sohoa); errors.Is(err, exec.ErrNotFound) {
+			fmt.Println("left out:", err)
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// beside measures both ways with that many documents at once.
+func beside(dir, scan string, jobs, n, loop int, sohoa string) error {
 	work, err := os.MkdirTemp(dir, ".bench-")
 	if err != nil {
 		return err
@@ -47,22 +67,18 @@ func run(dir, scan string, n, loop int, sohoa string) error {
 	if err != nil {
 		return err
 	}
-	ours, err := submitted(filepath.Join(work, "sohoa"), sohoa, files[:n])
+	ours, err := submitted(filepath.Join(work, "sohoa"), sohoa, jobs, files[:n])
 	if err != nil {
 		return err
 	}
-	ours.print("sohoa serve, sohoa submit")
-	theirs, err := looped(filepath.Join(work, "loop"), files[:loop])
-	if errors.Is(err, exec.ErrNotFound) {
-		fmt.Println("left out:", err)
-		return nil
-	}
+	ours.print("sohoa serve, sohoa submit", jobs)
+	theirs, err := looped(filepath.Join(work, "loop"), jobs, files[:loop])
 	if err != nil {
 		return err
 	}
-	theirs.print("OCRmyPDF and mc cp, a shell loop")
-	fmt.Printf("documents a CPU-second: %.0f × (to reach: 50 ×), without the S3 server's part %.0f ×; memory without the S3 server: 1/%.1f (to reach: 1/5)\n",
-		ours.rate(ours.all())/theirs.rate(theirs.all()), ours.rate(ours.own)/theirs.rate(theirs.own), float64(theirs.memory)/float64(ours.memory))
+	theirs.print("OCRmyPDF and mc cp, a shell loop", jobs)
+	fmt.Printf("%d at once: documents a CPU-second: %.0f × (to reach: 50 ×), without the S3 server's part %.0f ×; memory without the S3 server: 1/%.1f (to reach: 1/5)\n",
+		jobs, ours.rate(ours.all())/theirs.rate(theirs.all()), ours.rate(ours.own)/theirs.rate(theirs.own), float64(theirs.memory)/float64(ours.memory))
 	return nil
 }
 
@@ -93,15 +109,15 @@ type taken struct {
 func (t taken) all() time.Duration             { return t.own + t.store }
 func (t taken) rate(cpu time.Duration) float64 { return float64(t.documents) / cpu.Seconds() }
 
-func (t taken) print(name string) {
+func (t taken) print(name string, jobs int) {
 	ms := func(d time.Duration) float64 { return 1000 * d.Seconds() / float64(t.documents) }
-	fmt.Printf("%-34s %4d documents, %6.1f a minute; processor time a document %.1f ms and %.1f ms in the S3 server; memory at most %d MB\n",
-		name+":", t.documents, float64(t.documents)/t.clock.Minutes(), ms(t.own), ms(t.store), t.memory>>20)
+	fmt.Printf("%d at once, %-34s %4d documents, %6.1f a minute; processor time a document %.1f ms and %.1f ms in the S3 server; memory at most %d MB\n",
+		jobs, name+":", t.documents, float64(t.documents)/t.clock.Minutes(), ms(t.own), ms(t.store), t.memory>>20)
 }
 
 // submitted hands the files in to a server and waits for their verdicts. Its
 // start is not counted, since it is once; its memory is.
-func submitted(dir, sohoa string, files []string) (t taken, err error) {
+func submitted(dir, sohoa string, jobs int, files []string) (t taken, err error) {
 	m, err := startMinIO(dir)
 	if err != nil {
 		return t, err
@@ -122,11 +138,12 @@ func submitted(dir, sohoa string, files []string) (t taken, err error) {
 	}
 	defer func() { err = errors.Join(err, s.Stop()) }()
 	return measure(m, len(files), s.Pid(), p.Command(append([]string{"submit", "--server", s.Base, "--token", token,
-		"--dossier", "H51-240801-0001", "--kind", "component"}, files...)...))
+		"--dossier", "H51-240801-0001", "--kind", "component", "--jobs", strconv.Itoa(jobs)}, files...)...))
 }
 
-// looped sends the files through OCRmyPDF and MinIO's client, one after the other.
-func looped(dir string, files []string) (t taken, err error) {
+// looped sends the files through OCRmyPDF and MinIO's client, as many at once as
+// xargs is told.
+func looped(dir string, jobs int, files []string) (t taken, err error) {
 	for _, name := range []string{"ocrmypdf", "mc"} {
 		if _, err := exec.LookPath(name); err != nil {
 			return t, err
@@ -138,12 +155,12 @@ func looped(dir string, files []string) (t taken, err error) {
 	}
 	defer m.stop()
 	const script = `set -e
-out=$1; shift
-for f; do
-	ocrmypdf -q --tesseract-timeout 0 --output-type pdfa "$f" "$out"
-	mc --quiet cp "$out" "kho/kho/$(basename "$f")" >/dev/null
-done`
-	cmd := exec.Command("sh", append([]string{"-c", script, "sh", filepath.Join(dir, "out.pdf")}, files...)...)
+out="$1/out-$$.pdf"
+ocrmypdf -q --tesseract-timeout 0 --output-type pdfa "$2" "$out"
+mc --quiet cp "$out" "kho/kho/$(basename "$2")" >/dev/null
+rm "$out"`
+	cmd := exec.Command("xargs", "-0", "-n", "1", "-P", strconv.Itoa(jobs), "sh", "-c", script, "sh", dir)
+	cmd.Stdin = strings.NewReader(strings.Join(files, "\x00"))
 	cmd.Env = append(os.Environ(), "MC_CONFIG_DIR="+filepath.Join(dir, "mc"),
 		"MC_HOST_kho=http://"+servers.AccessKey+":"+servers.SecretKey+"@"+m.addr)
 	bucket := exec.Command("mc", "--quiet", "mb", "kho/kho")
