@@ -77,6 +77,7 @@ type child struct {
 	answers chan response // closed when the child's output ends
 	done    chan struct{} // closed when it has been reaped
 	stderr  *tail
+	since   time.Time // when it came to rest; the pool's
 
 	mu     sync.Mutex
 	cause  cause // why we killed it

@@ -30,9 +30,10 @@ var (
 // Options say how a Pool works. The zero Options is good for a program whose
 // command line has the subcommand pdf-child.
 type Options struct {
-	Executable []string // command line that runs ChildMain; the default is the running binary with "pdf-child"
-	Nice       int      // how far children stand back for other processes, as nice(1) counts; 0: not at all
-	Children   int      // how many children at most; default GOMAXPROCS
+	Executable []string      // command line that runs ChildMain; the default is the running binary with "pdf-child"
+	Nice       int           // how far children stand back for other processes, as nice(1) counts; 0: not at all
+	Children   int           // how many children at most; default GOMAXPROCS
+	Rest       time.Duration // how long a child without work stays; default a minute
 	Limits     Limits
 	TrustDir   string // PEM roots and CRLs; empty: trust is not asked for
 	CacheDir   string // for the compiled second reader; empty: user cache dir/sohoa
@@ -84,15 +85,17 @@ func (l Limits) withDefaults() Limits {
 const leastMemory = 128 << 20
 
 // Pool keeps child processes and leases them to sessions. It is safe for
-// concurrent use. Children are started when they are first needed.
+// concurrent use. Children are started when they are needed and end when they
+// have rested for long.
 type Pool struct {
 	opt   Options
 	setup setup
 	slots chan struct{} // one token a child that may exist
 
 	mu     sync.Mutex
-	idle   []*child
+	idle   []*child // who has rested longest first
 	all    map[*child]struct{}
+	retire *time.Timer // set while a child rests
 	closed bool
 }
 
@@ -107,6 +110,9 @@ func NewPool(opt Options) (*Pool, error) {
 	}
 	if opt.Children <= 0 {
 		opt.Children = runtime.GOMAXPROCS(0)
+	}
+	if opt.Rest <= 0 {
+		opt.Rest = time.Minute
 	}
 	opt.Limits = opt.Limits.withDefaults()
 	if opt.Limits.Memory < leastMemory {
@@ -140,6 +146,9 @@ func (p *Pool) Close() error {
 	p.mu.Lock()
 	p.closed = true
 	p.idle = nil
+	if p.retire != nil {
+		p.retire.Stop()
+	}
 	var children []*child
 	for c := range p.all {
 		children = append(children, c)
@@ -193,10 +202,33 @@ func (p *Pool) giveBack(c *child) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if keep && !p.closed {
+		c.since = time.Now()
 		p.idle = append(p.idle, c)
+		if p.retire == nil {
+			p.retire = time.AfterFunc(p.opt.Rest, p.retireRested)
+		}
 		return
 	}
 	delete(p.all, c)
+}
+
+// retireRested ends the children that have rested for long and comes again for
+// those that have not.
+func (p *Pool) retireRested() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	for len(p.idle) > 0 {
+		c := p.idle[0]
+		if left := p.opt.Rest - now.Sub(c.since); left > 0 {
+			p.retire.Reset(left)
+			return
+		}
+		p.idle = p.idle[1:]
+		delete(p.all, c)
+		c.kill(killedByUs)
+	}
+	p.retire = nil
 }
 
 // restingMemory is what a child may hold between documents; a child that has

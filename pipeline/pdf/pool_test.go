@@ -276,7 +276,7 @@ func TestCloseEndsChildren(t *testing.T) {
 // TestChildReuse: many documents, one process.
 func TestChildReuse(t *testing.T) {
 	path := filepath.Join(testneed.Shared(t, "scans"), "g4_02p_22.pdf")
-	pool := newPool(t, pdf.Options{Children: 1})
+	pool := newPool(t, pdf.Options{Children: 1, Rest: time.Hour})
 	var pid int
 	for i := range 10 {
 		if _, err := inspect(t, pool, path, pdf.Question{Kind: dossier.Component}); err != nil {
@@ -287,6 +287,34 @@ func TestChildReuse(t *testing.T) {
 			t.Fatalf("document %d: children %v, before %d", i, c, pid)
 		}
 		pid = c[0]
+	}
+}
+
+// Children that nobody needs end; who comes later gets a new one.
+func TestRestedChildrenEnd(t *testing.T) {
+	path := filepath.Join(testneed.Shared(t, "scans"), "g4_02p_22.pdf")
+	pool := newPool(t, pdf.Options{Children: 2, Rest: time.Millisecond})
+	for range 2 {
+		var sessions []*pdf.Session
+		for range 2 {
+			s, err := pool.Open(t.Context(), path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Inspect(t.Context(), pdf.Question{Kind: dossier.Component}); err != nil {
+				t.Fatal(err)
+			}
+			sessions = append(sessions, s)
+		}
+		if n := len(children(t)); n != 2 {
+			t.Fatalf("%d children at work, want 2", n)
+		}
+		for _, s := range sessions {
+			s.Close()
+		}
+		for len(children(t)) > 0 { // until the test's own time is over
+			time.Sleep(time.Millisecond)
+		}
 	}
 }
 
