@@ -202,16 +202,19 @@ func TestPowerCut(t *testing.T) {
 				t.Fatal(oerr)
 			}
 			cutErr := make(chan error, 1)
-			time.AfterFunc(time.Duration(300+rand.N(700))*time.Millisecond, func() {
-				mu.Lock()
-				defer mu.Unlock()
-				// What is acknowledged from here on cannot have been written.
-				cut = true
-				cutErr <- shutdown(root)
+			cutLater := sync.OnceFunc(func() {
+				time.AfterFunc(rand.N(time.Second), func() {
+					mu.Lock()
+					defer mu.Unlock()
+					// What is acknowledged from here on cannot have been written.
+					cut = true
+					cutErr <- shutdown(root)
+				})
 			})
 			err = load(t.Context(), s, round, func(i int) {
 				mu.Lock()
 				defer mu.Unlock()
+				cutLater()
 				if !cut {
 					acknowledged = append(acknowledged, i)
 				}
@@ -230,9 +233,9 @@ func TestPowerCut(t *testing.T) {
 			run("mount", "-o", "loop", image, mnt)
 			mounted = true
 			s, err = Open(mnt)
-			if errors.Is(err, storage.ErrUnavailable) {
-				// A loop device that is used again tells the first who syncs of the writes
-				// that the cut had lost, once.
+			for try := 0; errors.Is(err, storage.ErrUnavailable) && try < 5; try++ {
+				// A loop device that is used again tells who syncs of the writes that the
+				// cut had lost; the device, its file and the filesystem once each.
 				s, err = Open(mnt)
 			}
 			if err != nil {
