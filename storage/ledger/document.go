@@ -81,7 +81,11 @@ func (d *paperRow) standing() (dossier.Standing, error) {
 
 // document returns a document, or dossier.ErrUnknownDocument.
 func document(ctx context.Context, q querier, suffix, where string, args ...any) (*paperRow, error) {
-	d, err := scanDocument(q.QueryRowContext(ctx, `SELECT `+documentColumns+` FROM document WHERE `+where+suffix, args...))
+	return documentFrom(ctx, q, `document WHERE `+where+suffix, args...)
+}
+
+func documentFrom(ctx context.Context, q querier, from string, args ...any) (*paperRow, error) {
+	d, err := scanDocument(q.QueryRowContext(ctx, `SELECT `+documentColumns+` FROM `+from, args...))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, dossier.ErrUnknownDocument
 	}
@@ -105,15 +109,15 @@ func fingerprint(s dossier.Slip, digest dossier.Digest) string {
 // Seen answers the first standing of the same bytes for the same dossier, kind
 // and paper (and what they replace), where there is one.
 func (l *Ledger) Seen(ctx context.Context, slip dossier.Slip, digest dossier.Digest) (dossier.Standing, bool, error) {
-	st, err := again(ctx, l.read, `same = $1`, fingerprint(slip, digest))
+	st, err := again(ctx, l.read, `document WHERE same = $1`, fingerprint(slip, digest))
 	if errors.Is(err, dossier.ErrUnknownDocument) {
 		return dossier.Standing{}, false, nil
 	}
 	return st, err == nil, err
 }
 
-func again(ctx context.Context, q querier, where, arg string) (dossier.Standing, error) {
-	d, err := document(ctx, q, "", where, arg)
+func again(ctx context.Context, q querier, from string, args ...any) (dossier.Standing, error) {
+	d, err := documentFrom(ctx, q, from, args...)
 	if err != nil {
 		return dossier.Standing{}, err
 	}
@@ -202,11 +206,10 @@ func (t *tx) receive(ctx context.Context, in dossier.Intake, insert inserter) (d
 		return dossier.Standing{}, err
 	}
 	same := fingerprint(s, in.Original.SHA256)
-	st, err := again(ctx, t, `same = $1`, same)
-	if errors.Is(err, dossier.ErrUnknownDocument) {
-		// This very intake, of which the fingerprint has been given up.
-		st, err = again(ctx, t, `id = $1`, in.ID)
-	}
+	// The same document, or else this very intake, of which the fingerprint has been
+	// given up.
+	st, err := again(ctx, t, `(SELECT 0 AS place, `+documentColumns+` FROM document WHERE same = $1
+		UNION ALL SELECT 1, `+documentColumns+` FROM document WHERE id = $2) AS found ORDER BY place LIMIT 1`, same, in.ID)
 	if !errors.Is(err, dossier.ErrUnknownDocument) {
 		return st, err
 	}
@@ -239,7 +242,7 @@ func (t *tx) receive(ctx context.Context, in dossier.Intake, insert inserter) (d
 	if err != nil {
 		return dossier.Standing{}, fmt.Errorf("queue: %w", err)
 	}
-	if err := t.insertDocument(ctx, in, same, dossier.Pending, job); err != nil {
+	if err := t.insertDocument(ctx, t.later, in, same, dossier.Pending, job); err != nil {
 		return dossier.Standing{}, err
 	}
 	return dossier.Standing{Intake: in, State: dossier.Pending}, nil
@@ -280,7 +283,9 @@ func storable(s dossier.Slip) dossier.Slip {
 	return s
 }
 
-func (t *tx) insertDocument(ctx context.Context, in dossier.Intake, same string, state dossier.State, job int64) error {
+// insertDocument enters the document by write, which is now or later.
+func (t *tx) insertDocument(ctx context.Context, write func(ctx context.Context, query string, args ...any) error,
+	in dossier.Intake, same string, state dossier.State, job int64) error {
 	intake, err := json.Marshal(in)
 	if err != nil {
 		return fmt.Errorf("write the intake: %w", err)
@@ -291,7 +296,7 @@ func (t *tx) insertDocument(ctx context.Context, in dossier.Intake, same string,
 		number = fold(s.Number)
 	}
 	// A rebuild may meet the same fingerprint twice; the first keeps it.
-	_, err = t.Exec(ctx, `INSERT INTO document (id, same, state, kind, dossier, unit, number_key, paper, sha256, replaces, reuses,
+	err = write(ctx, `INSERT INTO document (id, same, state, kind, dossier, unit, number_key, paper, sha256, replaces, reuses,
 			replaced_by, deleted, counts, personal, legal, received_at, job, fault, intake, verdict)
 		VALUES ($1, CASE WHEN EXISTS (SELECT 1 FROM document WHERE same = $2) THEN NULL ELSE $2 END,
 			$3, $4, $5, $6, $7, $8, $9, $10, $11, '', 0, 0, $12, 0, $13, $14, '', $15, '')`,
@@ -314,7 +319,7 @@ func (l *Ledger) Settle(ctx context.Context, rec dossier.Record) error {
 	}
 	in := dossier.Intake{ID: rec.ID, Slip: storable(rec.Slip), Original: rec.Original, ReceivedAt: rec.ReceivedAt}
 	err = l.updateTogether(ctx, func(ctx context.Context, t *tx) error {
-		subject, d, err := t.open(ctx, in)
+		subject, d, entered, err := t.open(ctx, in)
 		if err != nil {
 			return err
 		}
@@ -327,9 +332,11 @@ func (l *Ledger) Settle(ctx context.Context, rec dossier.Record) error {
 		case d.state == dossier.Refused:
 			return fmt.Errorf("document %s: a record for what was rejected", rec.ID)
 		}
-		replacedBy, err := t.replacement(ctx, rec.ID)
-		if err != nil {
-			return err
+		replacedBy := d.replacedBy
+		if entered { // what replaces it may have been here before it
+			if replacedBy, err = t.replacement(ctx, rec.ID); err != nil {
+				return err
+			}
 		}
 		if rec.Slip.Reuses != "" && d.deleted == 0 {
 			src, err := document(ctx, t, t.forShare(), `id = $1`, rec.Slip.Reuses)
@@ -370,7 +377,7 @@ func (l *Ledger) Refuse(ctx context.Context, ref dossier.Refusal) error {
 	}
 	in := dossier.Intake{ID: ref.ID, Slip: storable(ref.Slip), Original: ref.Original, ReceivedAt: ref.ReceivedAt}
 	err = l.updateTogether(ctx, func(ctx context.Context, t *tx) error {
-		_, d, err := t.open(ctx, in)
+		_, d, _, err := t.open(ctx, in)
 		if err != nil {
 			return err
 		}
@@ -396,19 +403,18 @@ func (l *Ledger) Refuse(ctx context.Context, ref dossier.Refusal) error {
 
 // open locks what the document belongs to and the document, which it enters
 // where the ledger does not have it.
-func (t *tx) open(ctx context.Context, in dossier.Intake) (subject, *paperRow, error) {
-	s, err := t.hold(ctx, in.Slip)
-	if err != nil {
-		return subject{}, nil, err
+func (t *tx) open(ctx context.Context, in dossier.Intake) (s subject, d *paperRow, entered bool, err error) {
+	if s, err = t.hold(ctx, in.Slip); err != nil {
+		return subject{}, nil, false, err
 	}
-	d, err := document(ctx, t, t.forUpdate(), `id = $1`, in.ID)
-	if errors.Is(err, dossier.ErrUnknownDocument) {
-		if err := t.insertDocument(ctx, in, fingerprint(in.Slip, in.Original.SHA256), dossier.Pending, 0); err != nil {
-			return subject{}, nil, err
+	d, err = document(ctx, t, t.forUpdate(), `id = $1`, in.ID)
+	if entered = errors.Is(err, dossier.ErrUnknownDocument); entered {
+		if err := t.insertDocument(ctx, t.now, in, fingerprint(in.Slip, in.Original.SHA256), dossier.Pending, 0); err != nil {
+			return subject{}, nil, false, err
 		}
 		d, err = document(ctx, t, "", `id = $1`, in.ID)
 	}
-	return s, d, err
+	return s, d, entered, err
 }
 
 // replace lets the older document count no more.

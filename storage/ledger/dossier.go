@@ -129,7 +129,7 @@ func facts(ctx context.Context, q querier, codes []dossier.Code) (map[dossier.Co
 }
 
 // refresh brings the dossiers' facts up to their documents and returns what they
-// counted for before and after. The dossiers are locked.
+// counted for before and after. The dossiers are locked, and not read again.
 func (t *tx) refresh(ctx context.Context, held map[dossier.Code]*entry) (before, after []tally.Cell, err error) {
 	codes := make([]dossier.Code, 0, len(held))
 	for c := range held {
@@ -148,7 +148,7 @@ func (t *tx) refresh(ctx context.Context, held map[dossier.Code]*entry) (before,
 		before = append(before, e.cells()...)
 		e.Facts = now[c]
 		after = append(after, e.cells()...)
-		if _, err := t.Exec(ctx, `UPDATE dossier SET components = $1, reused = $2, personal = $3, results = $4, legal_results = $5 WHERE code = $6`,
+		if err := t.later(ctx, `UPDATE dossier SET components = $1, reused = $2, personal = $3, results = $4, legal_results = $5 WHERE code = $6`,
 			e.Components, e.Reused, e.PersonalStore, e.Results, e.LegalResults, string(c)); err != nil {
 			return nil, nil, fmt.Errorf("facts of a dossier: %w", err)
 		}

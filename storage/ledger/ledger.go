@@ -248,6 +248,7 @@ type tx struct {
 	sql    *sql.Tx // SQLite
 	pgx    pgx.Tx  // PostgreSQL
 	queued []string
+	last   pgx.Batch    // PostgreSQL: what goes with the commit
 	cells  []tally.Cell // for the counters, at the end
 }
 
@@ -257,6 +258,22 @@ func (t *tx) Exec(ctx context.Context, query string, args ...any) (int64, error)
 		return 0, err
 	}
 	return r.RowsAffected()
+}
+
+// now runs a statement whose effect is read, or counted on, in the transaction.
+func (t *tx) now(ctx context.Context, query string, args ...any) error {
+	_, err := t.Exec(ctx, query, args...)
+	return err
+}
+
+// later runs a statement of which nothing in the transaction reads the effect: on
+// PostgreSQL it goes with the commit and costs no round trip.
+func (t *tx) later(ctx context.Context, query string, args ...any) error {
+	if t.pgx != nil {
+		t.last.Queue(query, args...)
+		return nil
+	}
+	return t.now(ctx, query, args...)
 }
 
 // forUpdate locks the rows a SELECT returns until the transaction ends. SQLite
@@ -398,29 +415,29 @@ func (l *Ledger) updatePostgres(ctx context.Context, f func(ctx context.Context,
 	return nil
 }
 
-// commitPostgres adds to the counters and commits, in one round trip.
+// commitPostgres runs what was left for later, adds to the counters and commits,
+// in one round trip.
 func (t *tx) commitPostgres(ctx context.Context) error {
-	head, tail, rows := t.counterRows()
-	if len(rows) == 0 {
+	if head, tail, rows := t.counterRows(); len(rows) > 0 {
+		text, args, err := columnwise(head, tail, rows)
+		if err != nil {
+			return err
+		}
+		t.last.Queue(text, args...)
+	}
+	if t.last.Len() == 0 {
 		return t.pgx.Commit(ctx)
 	}
-	text, args, err := columnwise(head, tail, rows)
-	if err != nil {
-		return err
+	t.last.Queue("COMMIT").Exec(func(tag pgconn.CommandTag) error {
+		if tag.String() != "COMMIT" { // something failed before, and went unnoticed
+			return pgx.ErrTxCommitRollback
+		}
+		return nil
+	})
+	if err := t.pgx.SendBatch(ctx, &t.last).Close(); err != nil {
+		return fmt.Errorf("commit: %w", err)
 	}
-	var b pgx.Batch
-	b.Queue(text, args...)
-	b.Queue("COMMIT")
-	r := t.pgx.SendBatch(ctx, &b)
-	if _, err := r.Exec(); err != nil {
-		_ = r.Close() // says the same
-		return fmt.Errorf("keep the tallies: %w", err)
-	}
-	tag, err := r.Exec()
-	if err == nil && tag.String() != "COMMIT" { // something failed before, and went unnoticed
-		err = pgx.ErrTxCommitRollback
-	}
-	return errors.Join(err, r.Close())
+	return nil
 }
 
 // snapshot runs f on one state of the database, which writers do not disturb.

@@ -160,7 +160,7 @@ func (t *tx) endOwn(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	if _, err := t.Exec(ctx, `DELETE FROM river_job WHERE id = $1 AND state = 'running' AND attempt = 1`, job); err != nil {
+	if err := t.later(ctx, `DELETE FROM river_job WHERE id = $1 AND state = 'running' AND attempt = 1`, job); err != nil {
 		return fmt.Errorf("end the job: %w", err)
 	}
 	return nil
