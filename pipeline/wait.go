@@ -21,7 +21,11 @@ func (p *Pipeline) Wait(ctx context.Context, id string, d time.Duration) (dossie
 	defer deadline.Stop()
 	verdict, pending, leave := p.waiting.join(id)
 	defer leave()
-	pause := 100 * time.Millisecond
+	const soon, seldom = 100 * time.Millisecond, time.Second
+	pause := soon
+	if pending {
+		pause = seldom // it is told, unless others took the intake over
+	}
 	for {
 		if !pending {
 			st, err := p.Ledger.Standing(ctx, id)
@@ -37,8 +41,9 @@ func (p *Pipeline) Wait(ctx context.Context, id string, d time.Duration) (dossie
 				ask.Stop()
 				return st, nil
 			}
+			pause = soon
 		case <-ask.C:
-			pause = min(pause*3/2, time.Second)
+			pause = min(pause*3/2, seldom)
 		case <-deadline.C:
 			ask.Stop()
 			return p.Ledger.Standing(ctx, id)
@@ -62,7 +67,7 @@ func newWaiters() *waiters {
 }
 
 // expect says that this process is bringing the document to its verdict: until
-// then, or until done, nobody need ask the ledger.
+// then, or until done, who waits need not ask the ledger.
 func (w *waiters) expect(id string) (done func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -70,7 +75,9 @@ func (w *waiters) expect(id string) (done func()) {
 	return func() {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		delete(w.expected, id)
+		if _, left := w.expected[id]; left {
+			w.tell(id, dossier.Standing{})
+		}
 	}
 }
 
@@ -104,6 +111,10 @@ func (w *waiters) leave(id string, ch chan dossier.Standing) {
 func (w *waiters) wake(id string, verdict dossier.Standing) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.tell(id, verdict)
+}
+
+func (w *waiters) tell(id string, verdict dossier.Standing) {
 	delete(w.expected, id)
 	for _, ch := range w.of[id] {
 		select {
