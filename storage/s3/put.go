@@ -166,15 +166,7 @@ func (s *Store) putParts(ctx context.Context, key storage.Key, up *upload, info 
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	opts := s.putOptions(up, info)
-	if s.opt.ObjectLock {
-		opts.UserMetadata[checksumAlgorithm] = "SHA256"
-	}
-	var id string
-	err = s.retry(ctx, "s3:PutObject", func(ctx context.Context, _ func()) (err error) {
-		id, err = s.core.NewMultipartUpload(ctx, s.opt.Bucket, s.name(key), opts)
-		return err
-	})
+	id, err := s.begin(ctx, key, up, info)
 	if err != nil {
 		return err
 	}
@@ -202,6 +194,19 @@ func (s *Store) putParts(ctx context.Context, key storage.Key, up *upload, info 
 		err = errors.Join(err, fmt.Errorf("storage/s3: removing the unfinished upload: %w", aerr))
 	}
 	return err
+}
+
+// begin begins an upload in parts.
+func (s *Store) begin(ctx context.Context, key storage.Key, up *upload, info storage.Info) (id string, err error) {
+	opts := s.putOptions(up, info)
+	if s.opt.ObjectLock {
+		opts.UserMetadata[checksumAlgorithm] = "SHA256"
+	}
+	err = s.retry(ctx, "s3:PutObject", func(ctx context.Context, _ func()) (err error) {
+		id, err = s.core.NewMultipartUpload(ctx, s.opt.Bucket, s.name(key), opts)
+		return err
+	})
+	return id, err
 }
 
 func (s *Store) complete(ctx context.Context, key storage.Key, id string, done []minio.CompletePart) error {

@@ -129,10 +129,11 @@ func TestServerFull(t *testing.T) {
 }
 
 // careless is a server such as there are some: it speaks S3, but ignores the
-// condition, or the digest, or alters what it stores. Real ones of that kind
+// condition, or that of uploads in parts alone, or the digest, or alters what it
+// stores. Real ones of that kind
 // cannot be run here, so it is made of a map.
 type careless struct {
-	ignoresCondition, ignoresDigest, alters bool
+	ignoresCondition, ignoresConditionOfParts, ignoresDigest, alters bool
 
 	mu      sync.Mutex
 	objects map[string]*http.Request
@@ -157,6 +158,17 @@ func (c *careless) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case q.Has("uploads"):
 		w.Header().Set("Content-Type", "application/xml")
 		fmt.Fprint(w, "<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>")
+	case q.Has("partNumber"):
+		w.Header().Set("ETag", `"x"`)
+	case q.Has("uploadId") && r.Method == http.MethodPost:
+		if there && !c.ignoresConditionOfParts {
+			refuse(http.StatusPreconditionFailed, "PreconditionFailed")
+			return
+		}
+		w.Header().Set("Content-Type", "application/xml")
+		fmt.Fprint(w, `<CompleteMultipartUploadResult><Bucket>kho</Bucket><ETag>"x"</ETag></CompleteMultipartUploadResult>`)
+	case q.Has("uploadId"):
+		w.WriteHeader(http.StatusNoContent)
 	case q.Has("list-type"):
 		w.Header().Set("Content-Type", "application/xml")
 		bucket := strings.SplitN(name, "/", 3)[1]
@@ -210,6 +222,7 @@ func TestCarelessServers(t *testing.T) {
 	for want, c := range map[string]*careless{
 		"":               {},
 		"If-None-Match":  {ignoresCondition: true},
+		"in parts":       {ignoresConditionOfParts: true},
 		"SHA-256":        {ignoresDigest: true},
 		"something else": {alters: true},
 	} {
