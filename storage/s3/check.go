@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"strings"
 	"time"
 
@@ -212,8 +213,15 @@ func (s *Store) AbortStale(ctx context.Context, before time.Time, dryRun bool) (
 			if dryRun {
 				continue
 			}
-			if err := s.abort(ctx, u.Key, u.UploadID); err != nil {
-				return n, err
+			names := []string{u.Key}
+			// Ceph escapes the names, as it is asked to, but does not say that it did.
+			if plain, err := url.PathUnescape(u.Key); err == nil && plain != u.Key && page.EncodingType == "" {
+				names = append(names, plain)
+			}
+			for _, name := range names {
+				if err := s.abort(ctx, name, u.UploadID); err != nil {
+					return n, err
+				}
 			}
 		}
 		if !page.IsTruncated {

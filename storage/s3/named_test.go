@@ -25,7 +25,8 @@ func named(t testing.TB) (endpoint, access, secret string) {
 //
 //	SOHOA_TEST_S3=http://127.0.0.1:8333 AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… go test -tags named -run TestNamedServer -v ./storage/s3
 //
-// scripts/s3-servers.sh starts the servers of docs/operations.md for it.
+// scripts/ceph.sh starts a Ceph for it; docs/operations.md says which servers it
+// was held against.
 func TestNamedServer(t *testing.T) {
 	t.Run("Contract", func(t *testing.T) {
 		storagetest.Test(t, func(t *testing.T) storage.Store { return onServer(t, named, nil) })
