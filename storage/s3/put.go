@@ -142,9 +142,7 @@ func (s *Store) putOptions(up *upload, info storage.Info) minio.PutObjectOptions
 
 func (s *Store) putOne(ctx context.Context, key storage.Key, up *upload, info storage.Info) error {
 	opts := s.putOptions(up, info)
-	if s.opt.ObjectLock {
-		opts.UserMetadata[checksumHeader] = checksum(up.sha256)
-	}
+	opts.UserMetadata[checksumHeader] = checksum(up.sha256) // the server keeps it and shows it to other clients
 	opts.SetMatchETagExcept("*")
 	return s.retry(ctx, "s3:PutObject", func(ctx context.Context, beat func()) error {
 		b := newBody(up.src, up.parts[0], beat)
@@ -199,9 +197,7 @@ func (s *Store) putParts(ctx context.Context, key storage.Key, up *upload, info 
 // begin begins an upload in parts.
 func (s *Store) begin(ctx context.Context, key storage.Key, up *upload, info storage.Info) (id string, err error) {
 	opts := s.putOptions(up, info)
-	if s.opt.ObjectLock {
-		opts.UserMetadata[checksumAlgorithm] = "SHA256"
-	}
+	opts.UserMetadata[checksumAlgorithm] = "SHA256"
 	err = s.retry(ctx, "s3:PutObject", func(ctx context.Context, _ func()) (err error) {
 		id, err = s.core.NewMultipartUpload(ctx, s.opt.Bucket, s.name(key), opts)
 		return err
@@ -262,15 +258,12 @@ func (s *Store) sendPart(ctx context.Context, key storage.Key, id string, number
 		}
 		p.sha256 = hex.EncodeToString(h.Sum(nil))
 	}
-	var header http.Header
-	if s.opt.ObjectLock {
-		header = http.Header{http.CanonicalHeaderKey(checksumHeader): {checksum(p.sha256)}}
-	}
 	var out minio.CompletePart
 	err := s.retry(ctx, "s3:PutObject", func(ctx context.Context, beat func()) error {
 		b := newBody(src, p, beat)
 		got, err := s.core.PutObjectPart(ctx, s.opt.Bucket, s.name(key), id, number, b, p.size, minio.PutObjectPartOptions{
-			Sha256Hex: p.sha256, DisableContentSha256: true, SSE: s.readSSE, CustomHeader: header,
+			Sha256Hex: p.sha256, DisableContentSha256: true, SSE: s.readSSE,
+			CustomHeader: http.Header{http.CanonicalHeaderKey(checksumHeader): {checksum(p.sha256)}},
 		})
 		if err != nil {
 			return b.blame(err)
@@ -323,9 +316,6 @@ func preconditionFailed(err error) bool {
 	return code(err) == minio.PreconditionFailed
 }
 
-// Amazon wants a checksum in a header of its own where a bucket with object lock
-// gives each object a retention. Elsewhere the digest under which a body travels is
-// enough: a server that is told both computes both.
 const (
 	checksumHeader    = "x-amz-checksum-sha256"
 	checksumAlgorithm = "x-amz-checksum-algorithm"
