@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Starts the smallest Ceph there is, a monitor, a manager, an OSD of 4 GB in a file
 # and a gateway on loopback, and holds it against what the archive needs of an S3
-# server. Takes about two minutes, needs root, and leaves nothing behind. Ceph
+# server. Takes some minutes, needs root, and leaves nothing behind. Ceph
 # (radosgw, ceph-mon, ceph-mgr, ceph-osd, ceph-common) is taken from this machine,
 # or from the system in another folder:
 #
 #   debootstrap --variant=minbase sid /srv/sid
 #   chroot /srv/sid apt-get install --no-install-recommends radosgw ceph-mon ceph-mgr ceph-osd ceph-common
 #   scripts/ceph.sh /srv/sid
+#
+# (That apt-get may end with an error about cryptsetup, which is not needed here.)
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 system=${1:-/}
