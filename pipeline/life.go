@@ -35,10 +35,10 @@ func (p *Pipeline) Revoke(ctx context.Context, id string, o dossier.Order) error
 
 // Refile puts a paper that was filed in the wrong dossier into the right one: there
 // it is taken in from the archive's own bytes, with what was said of it since; here
-// it is revoked, by an event that names the other. The order came through door. It answers where the document in
-// the right dossier stands, and does nothing here unless that is stored. Broken off,
-// the same call again goes on; once done it changes nothing. Somebody must be working
-// meanwhile.
+// it is revoked, by an event that names the other. The order came through door. It
+// answers where the document in the right dossier stands, and does nothing here
+// unless that is stored. Broken off, the same call again goes on; once done it
+// changes nothing. Somebody must be working meanwhile.
 //
 // Errors: of Receive and of Revoke; ErrSlip for a result in force, which has no
 // dossier, and where it lies there already.

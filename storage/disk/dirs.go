@@ -71,25 +71,29 @@ func (s *Store) tryDirs(dir string) error {
 	return unavailable("making a folder", err)
 }
 
-// settle puts the folder's entries on the disk, and the folder's own and those of
-// the folders above it. One that was there already may be another writer's who
-// has not come so far, therefore only those that this process has seen on the disk
-// are passed over. Behind an fsync of a file in the same filesystem this costs
-// little where a journal has committed them with it; side by side the flushes
-// become one.
-func (s *Store) settle(dir string) error {
+// settle puts on the disk the entries of more, side by side with the folder's own
+// entry and those of the folders above it. One that was there already may be
+// another writer's who has not come so far, therefore only those that this process
+// has seen on the disk are passed over. Behind an fsync of a file in the same
+// filesystem this costs little where a journal has committed them with it; side by
+// side the flushes become one.
+func (s *Store) settle(dir string, more ...string) error {
 	var unknown []string
 	for d := dir; d != "." && !s.known.has(d); d = path.Dir(d) {
 		unknown = append(unknown, d)
+		more = append(more, path.Dir(d))
 	}
-	errs := make([]error, len(unknown))
+	if len(more) == 0 {
+		return nil
+	}
+	errs := make([]error, len(more))
 	var wg sync.WaitGroup
-	for i, d := range unknown {
-		wg.Go(func() { errs[i] = s.syncDir(path.Dir(d)) })
+	for i, d := range more[1:] {
+		wg.Go(func() { errs[i+1] = s.syncDir(d) })
 	}
-	err := s.syncDir(dir)
+	errs[0] = s.syncDir(more[0])
 	wg.Wait()
-	if err := errors.Join(append(errs, err)...); err != nil {
+	if err := errors.Join(errs...); err != nil {
 		return unavailable("writing a folder", err)
 	}
 	for _, d := range unknown {

@@ -215,7 +215,7 @@ func (s *Store) publish(name string, st *staged, info storage.Info) error {
 			// The object is there and whole; a crash here may still lose it, which
 			// is why nobody has been told. Should the folder not get to the disk the
 			// object stays: another writer of the same bytes may have been told.
-			return s.settle(dir)
+			return s.settle(dir, dir)
 		case errors.Is(err, fs.ErrExist):
 			err = s.same(name, st.sha256, info)
 			if !inFile && errors.Is(err, storage.ErrConflict) {
