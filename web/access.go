@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -142,7 +143,7 @@ func (s *server) admit(r *http.Request, pattern string, a Access) (grant, error)
 			return g, err
 		}
 		g.Actor = Actor{ID: "account:" + acc.ID, Role: acc.Role, Unit: acc.Unit, Window: true}
-		g.account, g.name, g.local, g.mustChange = acc.ID, cmpOr(acc.Name, acc.Login), acc.Subject == "", acc.MustChange
+		g.account, g.name, g.local, g.mustChange = acc.ID, cmp.Or(acc.Name, acc.Login), acc.Subject == "", acc.MustChange
 		if g.mustChange && !strings.HasSuffix(pattern, " /password") && pattern != "POST /logout" {
 			return g, errMustChange
 		}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"maps"
@@ -128,7 +129,7 @@ func (s *server) auditPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	login := s.logins(ctx)
 	for _, d := range list {
-		x := deedView{At: clock(d.At), Who: login(d.By), Unit: cmpOr(tree.by[d.Unit].Name, string(d.Unit)), Action: named(l, "act", string(d.Action)), Object: d.Object, From: d.From}
+		x := deedView{At: clock(d.At), Who: login(d.By), Unit: cmp.Or(tree.by[d.Unit].Name, string(d.Unit)), Action: named(l, "act", string(d.Action)), Object: d.Object, From: d.From}
 		if code, err := dossier.ParseCode(d.Object); d.Action.OfPeople() {
 			// not an officer's to open
 		} else if err == nil {

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -61,7 +62,7 @@ type FiguresInput struct {
 
 // query reads what was asked, completed by what the actor is and what day it is.
 func (s *server) query(ctx context.Context, in FiguresInput) (tally.Query, *tally.Structure, error) {
-	q := tally.Query{Version: cmpOr(in.Formula, tally.DefaultVersion), Unit: actorOf(ctx).Unit}
+	q := tally.Query{Version: cmp.Or(in.Formula, tally.DefaultVersion), Unit: actorOf(ctx).Unit}
 	var err error
 	if in.Unit != "" {
 		if q.Unit, err = dossier.ParseUnitCode(in.Unit); err != nil {

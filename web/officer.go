@@ -398,7 +398,7 @@ func (s *server) closingsPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func closedUnit(c Closing, tree *unitTree, l string) string {
-	return cmpOr(tree.by[c.Unit].Name, cmpOr(string(c.Unit), say(l, "every-unit")))
+	return cmp.Or(tree.by[c.Unit].Name, cmp.Or(string(c.Unit), say(l, "every-unit")))
 }
 
 // restatedView is a figure as it was reported and as it is now.
@@ -488,7 +488,7 @@ func (s *server) restatementPage(w http.ResponseWriter, r *http.Request) error {
 		if f.Series != chosen {
 			continue
 		}
-		v := view(cmpOr(now.Names[f.Unit], string(f.Unit)), f)
+		v := view(cmp.Or(now.Names[f.Unit], string(f.Unit)), f)
 		if i, ok := listed[f.Series]; ok && actorOf(ctx).allows(f.Unit) {
 			v.Href = link("/list", nil, "unit", string(f.Unit), "period", c.Period, "formula", i.Version, "indicator", i.ID, "side", string(tally.All), "own", "true")
 		}

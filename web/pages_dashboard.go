@@ -190,7 +190,7 @@ func (s *server) dashboard(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	v := in.values()
-	sort := cmpOr(r.URL.Query().Get("sort"), sorts[0])
+	sort := cmp.Or(r.URL.Query().Get("sort"), sorts[0])
 	see := s.seeing(ctx, tree, v)
 	t = asSeen(t, sort, l)
 	b := dashboardBody{Unit: q.Unit, UnitName: t.Rows[0].Name, PeriodText: tally.PeriodText(q.Period, l), XLSX: link("/report.xlsx", v, "sort", sort), CSV: link("/report.csv", v, "sort", sort), Whole: link("/report.xlsx", v, "whole", "true"), Any: t.Rows[0].Received() > 0}
@@ -526,7 +526,7 @@ func (s *server) export(w http.ResponseWriter, r *http.Request, ext, contentType
 		return err
 	}
 	if indicators != nil {
-		t = asSeen(t, cmpOr(v.Get("sort"), sorts[0]), lang(r))
+		t = asSeen(t, cmp.Or(v.Get("sort"), sorts[0]), lang(r))
 	}
 	var b bytes.Buffer
 	if err := write(t, &b); err != nil {

@@ -124,7 +124,7 @@ type accountView struct {
 
 func (s *server) accountView(a dossier.Account, tree *unitTree, l string) accountView {
 	v := accountView{ID: a.ID, Login: a.Login, Name: a.Name, Role: named(l, "role", string(a.Role)),
-		Unit: cmpOr(tree.by[a.Unit].Name, string(a.Unit)), LastLogin: clock(a.LastLogin)}
+		Unit: cmp.Or(tree.by[a.Unit].Name, string(a.Unit)), LastLogin: clock(a.LastLogin)}
 	switch {
 	case a.Disabled:
 		v.State, v.Class = "✘ "+say(l, "account-locked"), "no"
@@ -425,8 +425,8 @@ func (s *server) renderTokens(w http.ResponseWriter, r *http.Request, status int
 		return err
 	}
 	for _, t := range turn(&m, "/tokens", r.URL.Query(), list) {
-		v := tokenView{ID: t.ID, Name: t.Name, Role: named(l, "role", string(t.Role)), Unit: cmpOr(tree.by[t.Unit].Name, string(t.Unit)),
-			CreatedAt: clock(t.CreatedAt), Expires: cmpOr(dayOf(t.Expires), say(l, "token-never"))}
+		v := tokenView{ID: t.ID, Name: t.Name, Role: named(l, "role", string(t.Role)), Unit: cmp.Or(tree.by[t.Unit].Name, string(t.Unit)),
+			CreatedAt: clock(t.CreatedAt), Expires: cmp.Or(dayOf(t.Expires), say(l, "token-never"))}
 		switch {
 		case !t.RevokedAt.IsZero():
 			v.State, v.Class = "✘ "+say(l, "token-revoked"), "no"

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -68,7 +69,7 @@ func (s *server) renderTray(w http.ResponseWriter, r *http.Request, status int, 
 		b.One = &list[0]
 	}
 	for _, x := range list {
-		b.Rows = append(b.Rows, trayRow{Name: x.Name, Unit: cmpOr(tree.by[x.Unit].Name, string(x.Unit)), Kind: named(l, "kind", string(x.Kind)),
+		b.Rows = append(b.Rows, trayRow{Name: x.Name, Unit: cmp.Or(tree.by[x.Unit].Name, string(x.Unit)), Kind: named(l, "kind", string(x.Kind)),
 			Size: size(x.Size, l), Time: clock(x.Time), Href: link("/tray", nil, "id", x.ID), Here: x.ID == b.One.ID})
 	}
 	if one := b.One; one != nil {
@@ -78,7 +79,7 @@ func (s *server) renderTray(w http.ResponseWriter, r *http.Request, status int, 
 		for _, k := range []dossier.Kind{dossier.Component, dossier.ResultKind, dossier.ResultInForce} {
 			b.Kinds = append(b.Kinds, option{string(k), say(l, "kind-"+string(k)), string(k) == b.Filled.Kind})
 		}
-		b.Facts = facts(l, "unit", cmpOr(tree.by[one.Unit].Name, string(one.Unit)), "received-at", clock(one.Time), "size", size(one.Size, l))
+		b.Facts = facts(l, "unit", cmp.Or(tree.by[one.Unit].Name, string(one.Unit)), "received-at", clock(one.Time), "size", size(one.Size, l))
 		b.Page = 1
 		if n, err := strconv.Atoi(r.URL.Query().Get("page")); err == nil && n > 1 && n < 10_000 {
 			b.Page = n

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -44,8 +45,8 @@ type whyView struct{ Count, Text, Href string }
 
 func (s *server) listPage(w http.ResponseWriter, r *http.Request) error {
 	ctx, l, v := r.Context(), lang(r), r.URL.Query()
-	in := listInput{FiguresInput: figuresOf(v), Indicator: cmpOr(v.Get("indicator"), shown[0]),
-		Side: cmpOr(v.Get("side"), string(tally.Missing)), After: v.Get("after"), Limit: 50, Own: v.Get("own") == "true"}
+	in := listInput{FiguresInput: figuresOf(v), Indicator: cmp.Or(v.Get("indicator"), shown[0]),
+		Side: cmp.Or(v.Get("side"), string(tally.Missing)), After: v.Get("after"), Limit: 50, Own: v.Get("own") == "true"}
 	if !slices.Contains([]tally.Side{tally.Counted, tally.Missing, tally.All}, tally.Side(in.Side)) {
 		return badValue("side")
 	}
@@ -91,7 +92,7 @@ func (s *server) listPage(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	for _, d := range x.page.Items {
-		row := listRow{Code: d.Code, Unit: cmpOr(tree.by[d.Unit].Name, string(d.Unit)), Procedure: string(d.Procedure),
+		row := listRow{Code: d.Code, Unit: cmp.Or(tree.by[d.Unit].Name, string(d.Unit)), Procedure: string(d.Procedure),
 			ReceivedOn: dayOf(d.ReceivedAt), Status: named(l, "status", string(d.Status))}
 		var lacks []string
 		for _, why := range x.indicator.Missing(&d) {
@@ -257,7 +258,7 @@ func (s *server) subtitle(ctx context.Context, d dossier.Dossier, known bool, l 
 	if err != nil {
 		return "", err
 	}
-	parts := []string{cmpOr(tree.by[d.Unit].Name, string(d.Unit))}
+	parts := []string{cmp.Or(tree.by[d.Unit].Name, string(d.Unit))}
 	if known {
 		parts = append(parts, string(d.Procedure))
 		if on := dayOf(d.ReceivedAt); on != "" {
@@ -552,7 +553,7 @@ func (s *server) inboxPage(w http.ResponseWriter, r *http.Request) error {
 		if g := &b.Groups[n]; f.Message != "" && len(g.Causes) < maxCauses && !slices.Contains(g.Causes, f.Message) {
 			g.Causes = append(g.Causes, f.Message)
 		}
-		b.Groups[n].Items = append(b.Groups[n].Items, inboxItem{f.ID, clock(f.ReceivedAt), cmpOr(tree.by[f.Unit].Name, string(f.Unit)),
+		b.Groups[n].Items = append(b.Groups[n].Items, inboxItem{f.ID, clock(f.ReceivedAt), cmp.Or(tree.by[f.Unit].Name, string(f.Unit)),
 			named(l, "kind", string(f.Kind)), f.Dossier})
 	}
 	for i := range b.Groups {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
@@ -63,7 +64,7 @@ func (s *server) receiptPage(w http.ResponseWriter, r *http.Request) error {
 		Facts            []fact
 		Documents        []receiptPaper
 	}
-	b.Code, b.UnitName = d.Code, cmpOr(tree.by[d.Unit].Name, string(d.Unit))
+	b.Code, b.UnitName = d.Code, cmp.Or(tree.by[d.Unit].Name, string(d.Unit))
 	b.By, b.At = actorOf(ctx).name, clock(s.Now())
 	if b.QR, err = qrOf(string(d.Code)); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -251,7 +252,7 @@ func (s *server) apiConfig() huma.Config {
 	return huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
-			Info: &huma.Info{Title: "sohoa", Version: cmpOr(s.Version, "dev"),
+			Info: &huma.Info{Title: "sohoa", Version: cmp.Or(s.Version, "dev"),
 				Description: "Takes in scanned dossiers and results, and says how much each unit has digitised. " +
 					"Every error is application/problem+json with a stable code and a sentence in Vietnamese and English that says what to do."},
 			Components: &huma.Components{
@@ -312,13 +313,6 @@ func writeText(w http.ResponseWriter, s string) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = w.Write([]byte(s)) // the client may be gone: nobody is left to tell
 	return nil
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 func documentPath(id string) string { return "/api/v1/documents/" + id }

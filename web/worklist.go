@@ -186,7 +186,7 @@ func (s *server) tasks(ctx context.Context, q tally.Query, units []dossier.UnitC
 	})
 	maySend := maySend.Roles[actorOf(ctx).Role] != ReachNone
 	for _, x := range tasks[:min(worklistShow, len(tasks))] {
-		v := taskView{Code: x.Code, Unit: cmpOr(tree.by[x.Unit].Name, string(x.Unit)), Procedure: string(x.Procedure), ReceivedOn: dayOf(x.ReceivedAt),
+		v := taskView{Code: x.Code, Unit: cmp.Or(tree.by[x.Unit].Name, string(x.Unit)), Procedure: string(x.Procedure), ReceivedOn: dayOf(x.ReceivedAt),
 			Lacks: strings.Join(x.lacks, ", "), Lifts: strings.Join(x.lifts, ", ")}
 		if maySend {
 			v.Station = "/station?" + url.Values{"code": {string(x.Code)}}.Encode()
