@@ -462,7 +462,7 @@ func TestProcedureChanges(t *testing.T) {
 		wantRate(t, l, "4.1", 0, 550)
 		sound(t, l)
 		var open int
-		must(t, l.read.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM procedure WHERE unsettled <> 0`).Scan(&open))
+		must(t, l.read.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM procedure WHERE unsettled > 0`).Scan(&open))
 		if open != 0 {
 			t.Errorf("%d procedures are still open", open)
 		}

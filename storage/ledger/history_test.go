@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -301,4 +302,63 @@ func TestNoDeadlock(t *testing.T) {
 		t.Errorf("%d deadlocks", n)
 	}
 	sound(t, l)
+}
+
+// TestProceduresChangeAtOnce: procedures change while the dossiers of others
+// follow theirs. A walk follows whatever it finds changed, also by others, so the
+// walks meet everywhere; what is said to be followed is, at any moment.
+func TestProceduresChangeAtOnce(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		l := open(t, dsn, Options{Log: zerolog.Nop()})
+		province(t, l)
+		const writers, each, rounds = 6, 10, 20
+		code := func(w, n int) dossier.ProcedureCode { return dossier.ProcedureCode(fmt.Sprintf("%d.%06d", 2+w, n)) }
+		var procedures []dossier.Procedure
+		var rows []dossier.Registered
+		for w := range writers {
+			for n := range each {
+				procedures = append(procedures, dossier.Procedure{Code: code(w, n), Name: "Thủ tục"})
+				for range 3 {
+					d := registered(len(rows), "H51.04")
+					d.Procedure, d.Status = code(w, n), dossier.Resolved
+					d.ResolvedAt = d.ReceivedAt
+					rows = append(rows, d)
+				}
+			}
+		}
+		got[Outcome](t)(l.ImportProcedures(t.Context(), procedures))
+		got[Outcome](t)(l.ImportDossiers(t.Context(), rows))
+		var wg sync.WaitGroup
+		for w := range writers {
+			r := rand.New(rand.NewPCG(11, uint64(w)))
+			wg.Go(func() {
+				for range rounds {
+					var some []dossier.Procedure
+					for _, n := range r.Perm(each)[:1+r.IntN(each)] {
+						some = append(some, dossier.Procedure{Code: code(w, n), Name: "Thủ tục", ReturnsDocument: r.IntN(2) == 0})
+					}
+					if _, err := l.ImportProcedures(t.Context(), some); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		over := make(chan struct{})
+		go func() { wg.Wait(); close(over) }()
+		for looking := true; looking; {
+			select {
+			case <-over:
+				looking = false
+			case <-time.After(20 * time.Millisecond):
+			}
+			sound(t, l)
+			if t.Failed() {
+				break
+			}
+		}
+		<-over
+		if n := l.deadlocks.Load(); n != 0 {
+			t.Errorf("%d deadlocks", n)
+		}
+	})
 }

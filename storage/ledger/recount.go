@@ -113,7 +113,7 @@ func allProcedures(ctx context.Context, q querier) (truth, error) {
 		var returns, unsettled int64
 		err := r.Scan(&c, &returns, &unsettled)
 		t.returns[c] = returns != 0
-		if unsettled != 0 {
+		if unsettled > 0 {
 			t.open[c.National()] = true
 		}
 		return err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -240,7 +241,7 @@ func (t *tx) importProcedures(ctx context.Context, procedures []dossier.Procedur
 	slices.SortFunc(rows, func(a, b []any) int { return cmp.Compare(a[0].(string), b[0].(string)) })
 	_, err := t.bulk(ctx, `INSERT INTO procedure (code, name, returns_document, unsettled)`,
 		`ON CONFLICT (code) DO UPDATE SET name = excluded.name, returns_document = excluded.returns_document,
-			unsettled = procedure.unsettled + excluded.unsettled`, rows)
+			unsettled = CASE excluded.unsettled WHEN 0 THEN procedure.unsettled ELSE abs(procedure.unsettled) % 32767 + 1 END`, rows)
 	if err != nil {
 		return out, fmt.Errorf("procedures: %w", err)
 	}
@@ -281,9 +282,13 @@ func (t *tx) resolveProcedures(ctx context.Context, codes []dossier.ProcedureCod
 
 // SettleProcedures lets the dossiers of procedures that have changed follow
 // them. Work calls it when it starts.
+//
+// A procedure's column unsettled is the number of its last change, negative once
+// all dossiers have followed. A number does not come again: several may walk at
+// once, and one that saw an earlier change must not call a later one followed.
 func (l *Ledger) SettleProcedures(ctx context.Context) error {
 	open := map[dossier.ProcedureCode]int64{}
-	if err := query(ctx, l.read, `SELECT code, unsettled FROM procedure WHERE unsettled <> 0`, nil, func(r *sql.Rows) error {
+	if err := query(ctx, l.read, `SELECT code, unsettled FROM procedure WHERE unsettled > 0`, nil, func(r *sql.Rows) error {
 		var c dossier.ProcedureCode
 		var n int64
 		err := r.Scan(&c, &n)
@@ -327,8 +332,8 @@ func (l *Ledger) SettleProcedures(ctx context.Context) error {
 	// What changed again in the meantime stays open: some dossiers may have been
 	// passed before it did.
 	return l.update(ctx, func(ctx context.Context, t *tx) error {
-		for c, n := range open {
-			if _, err := t.Exec(ctx, `UPDATE procedure SET unsettled = 0 WHERE code = $1 AND unsettled = $2`, string(c), n); err != nil {
+		for _, c := range slices.Sorted(maps.Keys(open)) { // in the order in which everybody locks them
+			if _, err := t.Exec(ctx, `UPDATE procedure SET unsettled = -unsettled WHERE code = $1 AND unsettled = $2`, string(c), open[c]); err != nil {
 				return err
 			}
 		}
