@@ -82,6 +82,11 @@ func (l *Ledger) Deeds(ctx context.Context, q dossier.DeedQuery) ([]dossier.Deed
 	return out, nil
 }
 
+// mergedUnits is of how many units the latest entries are found unit by unit and
+// then merged. Of more, hence of much of the log, the latest of all are looked
+// through.
+const mergedUnits = 64
+
 // deedsText asks for the entries; before is the instant of the entry q.Before.
 func deedsText(q dossier.DeedQuery, before int64) (text string, args []any) {
 	args = []any{cmp.Or(q.Limit, 100)}
@@ -107,11 +112,25 @@ func deedsText(q dossier.DeedQuery, before int64) (text string, args []any) {
 		args = append(args, before, q.Before)
 		where = append(where, fmt.Sprintf("(at, seq) < ($%d, $%d)", len(args)-1, len(args)))
 	}
-	if q.Units != nil {
-		text, more := in("unit", len(args)+1, q.Units)
-		where, args = append(where, text), append(args, more...)
+	const latest = ` ORDER BY at DESC, seq DESC LIMIT $1`
+	ask := func(unit string) string {
+		return `SELECT ` + deedColumns + ` FROM audit WHERE ` + strings.Join(append(where, unit), ` AND `) + latest
 	}
-	return `SELECT ` + deedColumns + ` FROM audit WHERE ` + strings.Join(where, ` AND `) + ` ORDER BY at DESC, seq DESC LIMIT $1`, args
+	switch {
+	case q.Units == nil:
+		return ask("1 = 1"), args
+	case len(q.Units) > mergedUnits || q.By != "" || q.Action != "" || q.Object != "":
+		// An expression, so that no database takes the index of units, of which it
+		// would have to sort all it finds.
+		text, more := in("unit || ''", len(args)+1, q.Units)
+		return ask(text), append(args, more...)
+	}
+	var each []string
+	for _, u := range q.Units {
+		args = append(args, string(u))
+		each = append(each, fmt.Sprintf(`SELECT * FROM (%s) AS u%d`, ask(fmt.Sprintf("unit = $%d", len(args))), len(args)))
+	}
+	return strings.Join(each, ` UNION ALL `) + latest, args
 }
 
 // ErrAudit: the audit log is not as it was written.

@@ -74,7 +74,15 @@ func TestAuditSearch(t *testing.T) {
 		l, ctx := open(t, dsn, Options{Now: func() time.Time { return clock }}), t.Context()
 		for n := range 40 { // ten a day, the first at midnight, the last at its last second
 			clock = dossier.Date(20240830).AddDays(n / 10).Time().Add(time.Duration(n%10) * 24 * time.Hour / 9).Add(-time.Duration(n%10/9) * time.Second)
-			must(t, l.Audit(ctx, dossier.Deed{By: fmt.Sprintf("token:%d", n%2), Role: dossier.Clerk, Unit: "H51.04", Action: dossier.ActSee, Object: fmt.Sprint(n % 5), From: "127.0.0.1"}))
+			unit := dossier.UnitCode("H51.04")
+			if n%20 == 13 {
+				unit = "H51.04.01"
+			}
+			must(t, l.Audit(ctx, dossier.Deed{By: fmt.Sprintf("token:%d", n%2), Role: dossier.Clerk, Unit: unit, Action: dossier.ActSee, Object: fmt.Sprint(n % 5), From: "127.0.0.1"}))
+		}
+		many := []dossier.UnitCode{"H51.04"}
+		for n := range mergedUnits {
+			many = append(many, dossier.UnitCode(fmt.Sprintf("H51.%d", 100+n)))
 		}
 		for name, c := range map[string]struct {
 			q    dossier.DeedQuery
@@ -88,7 +96,10 @@ func TestAuditSearch(t *testing.T) {
 			"something, of two":  {dossier.DeedQuery{Object: "3", Days: dossier.Period{From: 20240831, To: 20240902}}, []int64{29, 14}, 4},
 			"a kind":             {dossier.DeedQuery{Action: dossier.ActSee, Days: dossier.Period{From: 20240902}}, []int64{40, 31}, 10},
 			"no such day":        {dossier.DeedQuery{Days: dossier.Period{From: 20250101}}, nil, 0},
-			"of units":           {dossier.DeedQuery{Units: []dossier.UnitCode{"H51", "H51.04"}, Days: dossier.Period{From: 20240902}}, []int64{40, 31}, 10},
+			"of a unit":          {dossier.DeedQuery{Units: []dossier.UnitCode{"H51.04.01"}}, []int64{34, 14}, 2},
+			"of units":           {dossier.DeedQuery{Units: []dossier.UnitCode{"H51", "H51.04", "H51.04.01"}, Days: dossier.Period{From: 20240902}}, []int64{40, 31}, 10},
+			"a unit's, of one":   {dossier.DeedQuery{Units: []dossier.UnitCode{"H51.04"}, By: "token:1", Days: dossier.Period{From: 20240902}}, []int64{40, 32}, 4},
+			"of many units":      {dossier.DeedQuery{Units: many, Days: dossier.Period{From: 20240902}}, []int64{40, 31}, 9},
 		} {
 			var all []dossier.Deed
 			for c.q.Limit = 3; ; c.q.Before = all[len(all)-1].Seq {
@@ -106,15 +117,24 @@ func TestAuditSearch(t *testing.T) {
 			}
 			c.q.Before = 3
 			text, args := deedsText(c.q, 1)
+			index := "SEARCH audit USING INDEX audit_"
+			if c.q.Units != nil && c.q.By == "" && len(c.q.Units) <= mergedUnits {
+				index += "unit (unit=? AND "
+			}
+			found := false
 			must(t, query(ctx, l.read, "EXPLAIN QUERY PLAN "+text, args, func(r *sql.Rows) error {
 				var id, parent, unused int
 				var detail string
 				err := r.Scan(&id, &parent, &unused, &detail)
-				if !strings.HasPrefix(detail, "SEARCH audit USING INDEX audit_") {
+				found = found || strings.HasPrefix(detail, index)
+				if strings.Contains(detail, "audit") && !strings.HasPrefix(detail, index) || strings.Contains(detail, "TEMP B-TREE") && !strings.Contains(text, "UNION ALL") {
 					t.Errorf("%s: %s", name, detail)
 				}
 				return err
 			}))
+			if !found {
+				t.Errorf("%s: no index in the plan", name)
+			}
 		}
 	})
 }
