@@ -1,5 +1,7 @@
 package dossier
 
+import "regexp"
+
 // Text is one sentence in the two languages of the product. Vietnamese comes
 // first wherever people read it.
 type Text struct {
@@ -14,4 +16,16 @@ func (t Text) In(lang string) string {
 		return t.EN
 	}
 	return t.VI
+}
+
+var choice = regexp.MustCompile(`\{([^{}|]*)\|([^{}|]*)\}`)
+
+// For is the sentence as it is said of one thing, or of any other number of them:
+// of each {one|other} it keeps the half that fits.
+func (t Text) For(one bool) Text {
+	half := "$2"
+	if one {
+		half = "$1"
+	}
+	return Text{VI: choice.ReplaceAllString(t.VI, half), EN: choice.ReplaceAllString(t.EN, half)}
 }

@@ -409,7 +409,7 @@ H51,Tỉnh Sóc Trăng,9,0,0,,3,4,75.00,3,4,Cổng chưa có số liệu của �
 		t.Errorf("%v: %s", err, out.String())
 	}
 	out.Reset()
-	if err := r.Text(&out, "en"); err != nil || !strings.Contains(out.String(), "3 figures, 1 agree.") {
+	if err := r.Text(&out, "en"); err != nil || !strings.Contains(out.String(), "Figures: 3; agreeing: 1.") {
 		t.Errorf("%v: %s", err, out.String())
 	}
 	out.Reset()

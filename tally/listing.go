@@ -217,7 +217,7 @@ func (r Reconciliation) listing() listing {
 	}
 	l.notes = []dossier.Text{{
 		VI: fmt.Sprintf("%d số liệu, %d trùng khớp. Độ lệch là số của tỉnh trừ số của Cổng.", len(r.Rows), same),
-		EN: fmt.Sprintf("%d figures, %d agree. A difference is ours less the portal's.", len(r.Rows), same)}}
+		EN: fmt.Sprintf("Figures: %d; agreeing: %d. A difference is ours less the portal's.", len(r.Rows), same)}}
 	return l
 }
 
@@ -335,7 +335,7 @@ func (r Restatement) listing() listing {
 	case r.Stands():
 		l.notes = append(l.notes, dossier.Text{VI: "Không có thay đổi: số liệu vẫn như đã chốt.", EN: "Nothing changed: the figures are as closed."})
 	case r.Listed:
-		l.notes = append(l.notes, dossier.Text{VI: fmt.Sprintf("%d hồ sơ thay đổi:", len(r.Dossiers)), EN: fmt.Sprintf("%d dossiers changed:", len(r.Dossiers))})
+		l.notes = append(l.notes, dossier.Text{VI: fmt.Sprintf("%d hồ sơ thay đổi:", len(r.Dossiers)), EN: fmt.Sprintf("%d {dossier|dossiers} changed:", len(r.Dossiers))}.For(len(r.Dossiers) == 1))
 	}
 	for _, d := range r.Dossiers {
 		what := d.Change()

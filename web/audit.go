@@ -129,14 +129,8 @@ func (s *server) auditPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	login := s.logins(ctx)
 	for _, d := range list {
-		x := deedView{At: clock(d.At), Who: login(d.By), Unit: cmp.Or(tree.by[d.Unit].Name, string(d.Unit)), Action: named(l, "act", string(d.Action)), Object: d.Object, From: d.From}
-		if code, err := dossier.ParseCode(d.Object); d.Action.OfPeople() {
-			// not an officer's to open
-		} else if err == nil {
-			x.Href = "/dossiers/" + string(code)
-		} else if len(d.Object) == 36 {
-			x.Href = "/documents/" + d.Object
-		}
+		x := deedView{At: clock(d.At), Who: login(d.By), Unit: cmp.Or(tree.by[d.Unit].Name, string(d.Unit)), Action: named(l, "act", string(d.Action)), From: d.From}
+		x.Object, x.Href = objectOf(d, l)
 		b.Deeds = append(b.Deeds, x)
 	}
 	if len(list) == q.Limit {
@@ -146,6 +140,35 @@ func (s *server) auditPage(w http.ResponseWriter, r *http.Request) error {
 		b.CSV = link("/audit.csv", v, "before", "")
 	}
 	return s.render(w, r, http.StatusOK, "audit", say(l, "audit"), b)
+}
+
+// objectOf says what a deed was done to, and where that can be seen. The log and its
+// CSV have it as it was written; by that it is searched.
+func objectOf(d dossier.Deed, l string) (text, href string) {
+	isID := len(d.Object) == 36
+	switch {
+	case d.Action.OfPeople(): // not an officer's to open
+		return d.Object, ""
+	case d.Action == dossier.ActList && isID:
+		return say(l, "restatement"), "/closings/" + d.Object
+	case d.Action == dossier.ActList || d.Action == dossier.ActExport:
+		if id, side, ok := strings.Cut(d.Object, " "); ok {
+			if i, known := tally.Find(id, ""); known {
+				return i.ID + " " + i.Name.In(l) + ": " + named(l, "side", side), ""
+			}
+		}
+		return named(l, "object", d.Object), ""
+	case d.Action == dossier.ActImport:
+		return named(l, "register", d.Object), ""
+	case d.Action == dossier.ActClose:
+		return periodName(d.Object, l), ""
+	case isID:
+		return d.Object, "/documents/" + d.Object
+	}
+	if code, err := dossier.ParseCode(d.Object); err == nil {
+		return string(code), "/dossiers/" + string(code)
+	}
+	return d.Object, ""
 }
 
 // logins tells an account's login by its id, and anybody else's id as it is: an

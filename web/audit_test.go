@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -115,6 +116,25 @@ func TestAuditLog(t *testing.T) {
 }
 
 type deaf struct{ web.Auditor }
+
+// What was done to what is said in words, and leads to where it can be seen.
+func TestAuditObjects(t *testing.T) {
+	h := newHouse(t, setup{idle: true})
+	officer := h.person(dossier.Officer, "H51")
+	for _, x := range []struct{ act, object, want string }{
+		{"list", "4.2 missing", "<td>4.2 Số hóa hồ sơ, kết quả: chưa được tính</td>"}, {"list", "tray", "<td>khay chờ</td>"},
+		{"list", "01890a5d-ac96-774b-bcce-b302099a8057", `<td><a href="/closings/01890a5d-ac96-774b-bcce-b302099a8057">Thay đổi sau khi khóa</a></td>`},
+		{"export", "audit", "<td>nhật ký truy cập</td>"}, {"import", "units", "<td>danh mục đơn vị</td>"}, {"close", "2024-08", "<td>Tháng 8/2024</td>"},
+		{"list", "something new", "<td>something new</td>"},
+	} {
+		if err := h.ledger.Audit(context.Background(), dossier.Deed{By: "cli", Role: dossier.Officer, Unit: "H51.10", Action: dossier.Action(x.act), Object: x.object}); err != nil {
+			t.Fatal(err)
+		}
+		if r := h.visit(officer, "/audit?object="+url.QueryEscape(x.object)+"&action="+x.act); !strings.Contains(string(r.body), x.want) {
+			t.Errorf("%s %q: the page lacks %s: %s", x.act, x.object, x.want, r.body)
+		}
+	}
+}
 
 func (deaf) Audit(context.Context, dossier.Deed) error { return errors.New("the log is full") }
 

@@ -68,8 +68,6 @@ func TestPagesForEverybody(t *testing.T) {
 	b.signIn("can.bo.luu.tru")
 	look("/audit", "light", "dark")
 	b.media("light")
-	b.open("/audit")
-	b.picture("audit")
 	look("/closings", "light", "dark")
 	closed, err := closer{h}.ClosePeriod(t.Context(), "2024-08", "H51", "cli")
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/rs/zerolog"
 
 	"sohoa/dossier"
@@ -82,7 +83,7 @@ func (c closer) ClosePeriod(ctx context.Context, period string, unit dossier.Uni
 	if err != nil {
 		return web.Closing{}, err
 	}
-	id := fmt.Sprintf("%d", at.UnixNano())
+	id := uuid.NewString()
 	return web.Closing{ID: id, Period: period, Unit: unit, At: at, By: by, SHA256: digest},
 		c.h.ledger.SaveClosing(ctx, ledger.Closing{ID: id, Period: period, Unit: unit, At: at, By: by, SHA256: digest, Content: content})
 }

@@ -28,7 +28,7 @@ func TestMessages(t *testing.T) {
 	}
 	for _, p := range pages {
 		b, _ := fs.ReadFile(files, p)
-		find(string(b), `{{t "([^"]+)"}}`)
+		find(string(b), `{{t "([^"]+)"}}`, `{{tn "([^"]+)" `)
 		if regexp.MustCompile(`(?i)\sstyle=|\son[a-z]+=|<script>|<style`).Match(b) {
 			t.Errorf("%s: something inline that the policy forbids", p)
 		}
@@ -62,8 +62,11 @@ func TestMessages(t *testing.T) {
 		if strings.Count(m.VI, "%") != strings.Count(m.EN, "%") {
 			t.Errorf("%s: the languages take different values", k)
 		}
+		if strings.Contains(m.VI, "{") || regexp.MustCompile(`%[sd] [a-z]{2,}[^s]s\b|[{}]`).MatchString(m.For(true).EN) {
+			t.Errorf("%s: of one thing it says %q", k, m.For(true).EN)
+		}
 		composed := false
-		for _, p := range []string{"station-", "status-", "state-", "kind-", "door-", "colour-", "conforms-", "event-", "outcome-", "sort-", "side-", "list-", "zone-", "head-", "channel-", "act-", "run-", "check-", "fault-", "role-", "order-"} {
+		for _, p := range []string{"station-", "status-", "state-", "kind-", "door-", "colour-", "conforms-", "event-", "outcome-", "sort-", "side-", "list-", "zone-", "head-", "channel-", "act-", "run-", "check-", "fault-", "role-", "order-", "object-", "register-"} {
 			composed = composed || strings.HasPrefix(k, p)
 		}
 		if !used[k] && !composed {

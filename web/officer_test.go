@@ -388,5 +388,13 @@ func TestBrowserOfficer(t *testing.T) {
 	h.send(h.token(dossier.Clerk, "H51.10.01"), code("H51.10.01", 2), "component", "accept/page.png")
 	b.run(chromedp.Click(`table.data a[href^="/closings/"]`))
 	b.has("Đã báo cáo")
+	b.run(chromedp.Click(`a.button[href$="dossiers=true"]`))
+	b.has("nay được tính ở")
 	b.picture("restatement")
+	b.open("/audit")
+	b.picture("audit")
+	// One line at 1,200 px: nothing to press is pushed under the fields.
+	b.until(`document.querySelector("form.pick button").getBoundingClientRect().bottom === document.querySelector("form.pick input").getBoundingClientRect().bottom`)
+	b.has("Thay đổi sau khi khóa")
+	b.has("Năm 2024")
 }

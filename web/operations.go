@@ -72,13 +72,13 @@ func (s *server) operationsPage(w http.ResponseWriter, r *http.Request) error {
 	case workers == 0 && o.Pending > 0:
 		b.Class, b.Sentence = "bad", say(l, "ops-no-workers")
 	case o.Checked.Differences > 0:
-		b.Class, b.Sentence = "bad", fmt.Sprintf(say(l, "ops-damaged"), grouped(o.Checked.Differences))
+		b.Class, b.Sentence = "bad", sayOf(l, "ops-damaged", o.Checked.Differences)
 	case o.Oldest > opsSlow:
-		b.Class, b.Sentence = "warn", fmt.Sprintf(say(l, "ops-slow"), int(o.Oldest.Minutes()))
+		b.Class, b.Sentence = "warn", sayOf(l, "ops-slow", int64(o.Oldest.Minutes()))
 	case o.Faulted > 0:
-		b.Class, b.Sentence = "warn", fmt.Sprintf(say(l, "ops-faulted"), grouped(int64(o.Faulted)))
+		b.Class, b.Sentence = "warn", sayOf(l, "ops-faulted", int64(o.Faulted))
 	case silent > 0:
-		b.Class, b.Sentence = "warn", fmt.Sprintf(say(l, "ops-silent"), silent)
+		b.Class, b.Sentence = "warn", sayOf(l, "ops-silent", int64(silent))
 	}
 	b.Facts = facts(l, "ops-pending", grouped(int64(o.Pending)), "ops-running", grouped(int64(o.Running)), "ops-failed", grouped(int64(o.Faulted)),
 		"ops-oldest", age(o.Oldest, l), "ops-workers", strconv.Itoa(workers), "ops-ledger", o.Ledger, "ops-store", o.Store,
@@ -91,7 +91,7 @@ func (s *server) operationsPage(w http.ResponseWriter, r *http.Request) error {
 func (s *server) runView(r dossier.Run, now time.Time, l string) (v runView, shown bool) {
 	v = runView{What: named(l, "run", string(r.Kind)), Host: r.Host, StartedAt: clock(r.StartedAt), SeenAt: clock(r.SeenAt), Percent: -1}
 	if r.Kind == dossier.Working {
-		v.Done = fmt.Sprintf(say(l, "run-slots"), r.Slots)
+		v.Done = sayOf(l, "run-slots", int64(r.Slots))
 	} else {
 		v.Done = fmt.Sprintf(say(l, "run-rows"), grouped(r.Done), grouped(r.Total), grouped(r.Failed))
 		if r.Total > 0 {
@@ -116,10 +116,10 @@ func (s *server) runView(r dossier.Run, now time.Time, l string) (v runView, sho
 
 func checkView(c dossier.Check, l string) runView {
 	v := runView{What: named(l, "check", string(c.Name)), StartedAt: clock(c.StartedAt), SeenAt: clock(c.MovedAt),
-		Done: fmt.Sprintf(say(l, "check-done"), grouped(c.Documents), size(c.Bytes, l)), Percent: -1}
+		Done: sayOf(l, "check-done", c.Documents, size(c.Bytes, l)), Percent: -1}
 	switch {
 	case c.Differences > 0:
-		v.State, v.Class = fmt.Sprintf("✘ "+say(l, "check-differs"), grouped(c.Differences)), "no"
+		v.State, v.Class = "✘ "+sayOf(l, "check-differs", c.Differences), "no"
 	case c.EndedAt.IsZero():
 		v.State, v.Class = "◔ "+named(l, "check-stage", c.Stage), "soft"
 	default:
@@ -133,7 +133,7 @@ func checked(l string, c dossier.Check) string {
 	if c.EndedAt.IsZero() {
 		return say(l, "ops-never")
 	}
-	return clock(c.EndedAt) + ", " + fmt.Sprintf(say(l, "ops-differ"), grouped(c.Differences))
+	return clock(c.EndedAt) + ", " + sayOf(l, "ops-differ", c.Differences)
 }
 
 // RunBody is how far a backfill is that goes on elsewhere.
@@ -183,9 +183,9 @@ func age(d time.Duration, l string) string {
 	case d <= 0:
 		return "–"
 	case d < time.Minute:
-		return fmt.Sprintf(say(l, "age-seconds"), int(d.Seconds()))
+		return sayOf(l, "age-seconds", int64(d.Seconds()))
 	case d < 2*time.Hour:
-		return fmt.Sprintf(say(l, "age-minutes"), int(d.Minutes()))
+		return sayOf(l, "age-minutes", int64(d.Minutes()))
 	}
-	return fmt.Sprintf(say(l, "age-hours"), int(d.Hours()))
+	return sayOf(l, "age-hours", int64(d.Hours()))
 }

@@ -33,7 +33,10 @@ func parseTemplates() (templates, error) {
 	out := templates{}
 	for _, lang := range []string{"vi", "en"} {
 		out[lang] = map[string]*template.Template{}
-		funcs := template.FuncMap{"t": func(key string) (string, error) { return words(lang, key) }}
+		funcs := template.FuncMap{
+			"t":  func(key string) (string, error) { return words(lang, key) },
+			"tn": func(key, number string) (string, error) { return wordsOf(lang, key, number) },
+		}
 		for _, n := range names {
 			base := strings.TrimSuffix(path.Base(n), ".html")
 			if base == "layout" {
@@ -66,6 +69,26 @@ func say(lang, key string) string {
 		panic(err)
 	}
 	return v
+}
+
+// wordsOf is words as they go with a number: "1 file", "2 files".
+func wordsOf(lang, key, number string) (string, error) {
+	m, ok := messages[key]
+	if !ok {
+		return "", fmt.Errorf("web: no text for %q", key)
+	}
+	return m.For(number == "1").In(lang), nil
+}
+
+// sayOf is what to say of so many things: the number is the first value of the
+// text, then come the others.
+func sayOf(lang, key string, n int64, more ...any) string {
+	number := grouped(n)
+	v, err := wordsOf(lang, key, number)
+	if err != nil {
+		panic(err)
+	}
+	return fmt.Sprintf(v, append([]any{number}, more...)...)
 }
 
 type navItem struct {

@@ -442,7 +442,7 @@ func (s *server) renderTokens(w http.ResponseWriter, r *http.Request, status int
 		b.Roles[i].On = b.Roles[i].Value == b.Fresh.Role
 	}
 	for _, d := range tokenDays {
-		b.Days = append(b.Days, option{strconv.Itoa(d), fmt.Sprintf(say(l, "days"), d), d == 365})
+		b.Days = append(b.Days, option{strconv.Itoa(d), sayOf(l, "days", int64(d)), d == 365})
 	}
 	return s.render(w, r, status, "tokens", say(l, "tokens"), b)
 }

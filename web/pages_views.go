@@ -60,7 +60,7 @@ func (s *server) listPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	b := listPageBody{UnitName: tree.by[x.Unit].Name, PeriodText: tally.PeriodText(x.Period, l),
 		Rule: x.indicator.Rule.In(l), Formula: x.Version,
-		Heading: fmt.Sprintf(say(l, "list-"+string(x.side)), grouped(x.total), x.indicator.Name.In(l))}
+		Heading: sayOf(l, "list-"+string(x.side), x.total, x.indicator.Name.In(l))}
 	if in.Own {
 		b.UnitName = fmt.Sprintf(say(l, "own-dossiers"), b.UnitName)
 	}
@@ -557,7 +557,7 @@ func (s *server) inboxPage(w http.ResponseWriter, r *http.Request) error {
 			named(l, "kind", string(f.Kind)), f.Dossier})
 	}
 	for i := range b.Groups {
-		b.Groups[i].Count = fmt.Sprintf(say(l, "files"), grouped(int64(len(b.Groups[i].Items))))
+		b.Groups[i].Count = sayOf(l, "files", int64(len(b.Groups[i].Items)))
 	}
 	return s.render(w, r, http.StatusOK, "inbox", say(l, "inbox"), b)
 }

@@ -3,7 +3,6 @@ package web
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -88,7 +87,7 @@ func (s *server) worklist(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !whole {
-		b.Note = fmt.Sprintf(say(l, "worklist-part"), worklistLook)
+		b.Note = sayOf(l, "worklist-part", worklistLook)
 	}
 	return s.render(w, r, http.StatusOK, "worklist", say(l, "nav-worklist"), b)
 }

@@ -268,14 +268,14 @@ var textTooLong = dossier.Text{VI: "Ô quá dài.", EN: "The cell is too long."}
 func tooManyCells(n, want int) dossier.Text {
 	return dossier.Text{
 		VI: fmt.Sprintf("Dòng có %d ô, tiêu đề chỉ có %d cột. Hãy kiểm tra dấu phân cách và dấu ngoặc kép.", n, want),
-		EN: fmt.Sprintf("The row has %d cells, the header only %d columns. Check the delimiters and quotes.", n, want),
+		EN: fmt.Sprintf("The row has more cells (%d) than the header columns (%d). Check the delimiters and quotes.", n, want),
 	}
 }
 
 func tooFewCells(n, want int) dossier.Text {
 	return dossier.Text{
 		VI: fmt.Sprintf("Dòng chỉ có %d ô, tiêu đề có %d cột. Hãy kiểm tra xem dòng có bị ngắt không.", n, want),
-		EN: fmt.Sprintf("The row has only %d cells, the header %d columns. Check whether the row was broken.", n, want),
+		EN: fmt.Sprintf("The row has fewer cells (%d) than the header columns (%d). Check whether the row was broken.", n, want),
 	}
 }
 

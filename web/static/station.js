@@ -7,6 +7,8 @@
   const words = JSON.parse(byId("words").textContent);
   const who = byId("words").dataset.who;
   const say = (key) => words[key];
+  // "1 page", "2 pages": of {one|other} the half that fits, as the catalogue has it.
+  const some = (n, key) => n + " " + say(key).replace(/\{([^{}|]*)\|([^{}|]*)\}/g, n === 1 ? "$1" : "$2");
   const english = document.documentElement.lang === "en";
   const here = station ? station.dataset.code : "";
   const zones = station ? [...station.querySelectorAll(".drop")] : [];
@@ -109,7 +111,7 @@
     shoot.onclick = async () => {
       const photo = await still(stream.getVideoTracks()[0]);
       photos++;
-      note.textContent = photos + " " + say("photos");
+      note.textContent = some(photos, "photos");
       const at = new Date().toTimeString().slice(0, 8).replaceAll(":", "");
       take(zone, [new File([photo], say("photo") + " " + at + "-" + photos + ".jpg", { type: "image/jpeg" })]);
     };
@@ -263,7 +265,7 @@
     for (const old of document.querySelectorAll('ul.files li[data-id="' + d.id + '"]')) if (old !== row.li) old.remove(); // the same bytes again
     row.li.dataset.id = d.id;
     const flags = findings.map((f) => (f.page ? say("page") + " " + f.page + ": " : "") + (words["flag " + f.code] || f.code));
-    const facts = [v.pages + " " + say("pages"), v.min_dpi && v.min_dpi + " dpi", v.signed && say("signed"), d.slip && d.slip.reuses && say("reused"), again && say("again")].filter(Boolean).join(" · ");
+    const facts = [some(v.pages, "pages"), v.min_dpi && v.min_dpi + " dpi", v.signed && say("signed"), d.slip && d.slip.reuses && say("reused"), again && say("again")].filter(Boolean).join(" · ");
     row.show(flags.length ? "⚑" : "✔", flags.length ? "warn" : "ok", flags.length ? facts + " · " + flags.join(" ") : facts);
     // The pages that something was found on are the ones to look at.
     const pages = [...new Set(findings.map((f) => f.page).filter(Boolean))].slice(0, 3);
@@ -413,7 +415,7 @@
     const local = (d) => d.split("-").reverse().join("/");
     for (const p of list) {
       const li = document.createElement("li"), text = document.createElement("span");
-      text.textContent = [p.name, p.pages + " " + say("pages"), say("digitised") + " " + local(p.digitised_on), p.valid_to && say("valid-to") + " " + local(p.valid_to)].filter(Boolean).join(" · ");
+      text.textContent = [p.name, some(p.pages, "pages"), say("digitised") + " " + local(p.digitised_on), p.valid_to && say("valid-to") + " " + local(p.valid_to)].filter(Boolean).join(" · ");
       li.append(text, button(say("reuse"), p.name, () => {
         li.remove();
         take(zoneOf(p.kind === "component" ? "component" : "result"), [new File([], p.name)], { reuses: p.id });
