@@ -420,19 +420,24 @@ func benchDossier(r *rand.Rand, day int) dossier.Dossier {
 		Status: dossier.Returned, ReceivedAt: at.Time().Add(12 * time.Hour), ResolvedAt: at.AddDays(3).Time().Add(12 * time.Hour)}}
 }
 
-// A document: received and settled.
+// A document, received and settled: of any dossier in five years, or of the last
+// thirty days as in an office's daily work.
 func BenchmarkDocument(b *testing.B) {
-	for _, clients := range []int{1, 8} {
-		b.Run(fmt.Sprintf("clients-%d", clients), func(b *testing.B) {
+	for _, c := range []struct{ clients, days int }{{1, benchDays}, {8, benchDays}, {1, 30}} {
+		name := fmt.Sprintf("clients-%d", c.clients)
+		if c.days < benchDays {
+			name += fmt.Sprintf("-of-%d-days", c.days)
+		}
+		b.Run(name, func(b *testing.B) {
 			bench(b, "", func(b *testing.B, l *Ledger, rows int) {
-				days := max(1, min(benchDays, rows/benchUnits)) // of dossiers that are there
+				last := max(1, min(benchDays, rows/benchUnits)) // day of dossiers that are there
 				var n atomic.Int64
 				var wg sync.WaitGroup
-				for c := range clients {
-					r := rand.New(rand.NewPCG(2, uint64(c)+uint64(b.N)))
+				for client := range c.clients {
+					r := rand.New(rand.NewPCG(2, uint64(client)+uint64(b.N)))
 					wg.Go(func() {
 						for n.Add(1) <= int64(b.N) {
-							d := benchDossier(r, r.IntN(days))
+							d := benchDossier(r, last-1-r.IntN(min(c.days, last)))
 							id := uuid.Must(uuid.NewV7()).String()
 							in := dossier.Intake{ID: id, ReceivedAt: time.Now(),
 								Slip:     dossier.Slip{Kind: dossier.Component, Dossier: d.Code, Unit: d.Unit, Door: dossier.DoorAPI},
