@@ -469,6 +469,113 @@ func TestProcedureChanges(t *testing.T) {
 	})
 }
 
+// TestProcedureOfItsOwn: a local form is entered while a dossier that names it is
+// being entered under the national code. Whoever is first, the dossier follows it.
+func TestProcedureOfItsOwn(t *testing.T) {
+	local := dossier.Procedure{Code: "1.004946.000.00.00.H51", Name: "Cấp giấy phép", ReturnsDocument: false}
+	row := registered(1, "H51.04")
+	row.Procedure = local.Code
+	begin := func(t *testing.T) *Ledger {
+		l := open(t, postgresDSN(t), Options{})
+		province(t, l)
+		return l
+	}
+	check := func(t *testing.T, l *Ledger) {
+		if d, _, err := l.Dossier(t.Context(), row.Code); err != nil || d.ReturnsDocument {
+			t.Errorf("the dossier is read under the national code: %v", err)
+		}
+		sound(t, l)
+	}
+	t.Run("the dossier", func(t *testing.T) {
+		l := begin(t)
+		store(t, l, dossier.Slip{Kind: dossier.Component, Dossier: row.Code, Unit: row.Unit}, false)
+		release := heldUp(t, l, row.Code)
+		ended := make(chan error, 2)
+		go func() { _, err := l.ImportDossiers(t.Context(), []dossier.Registered{row}); ended <- err }()
+		waiting(t, l, 1)
+		imported := make(chan struct{})
+		go func() {
+			_, err := l.ImportProcedures(t.Context(), []dossier.Procedure{local})
+			ended <- err
+			close(imported)
+		}()
+		for n := 1; n < 2; {
+			select {
+			case <-imported:
+				n = 2
+			case <-time.After(time.Millisecond):
+				n = waiters(t, l)
+			}
+		}
+		release()
+		must(t, errors.Join(<-ended, <-ended))
+		check(t, l)
+	})
+	t.Run("the procedure", func(t *testing.T) {
+		l := begin(t)
+		ended := make(chan error, 1)
+		must(t, l.update(t.Context(), func(ctx context.Context, tx *tx) error {
+			if _, err := tx.importProcedures(ctx, []dossier.Procedure{local}); err != nil {
+				return err
+			}
+			go func() { _, err := l.ImportDossiers(t.Context(), []dossier.Registered{row}); ended <- err }()
+			waiting(t, l, 1)
+			return nil
+		}))
+		must(t, <-ended)
+		check(t, l)
+	})
+}
+
+// TestReusedWhileDeleted: a paper is used again while it is being deleted.
+func TestReusedWhileDeleted(t *testing.T) {
+	l := open(t, postgresDSN(t), Options{})
+	province(t, l)
+	a, b := registered(1, "H51.04"), registered(2, "H51.04")
+	got[Outcome](t)(l.ImportDossiers(t.Context(), []dossier.Registered{a, b}))
+	src := store(t, l, dossier.Slip{Kind: dossier.Component, Dossier: a.Code, Unit: a.Unit}, false)
+	stone := tombstone(t, l, src)
+	release := heldUp(t, l, a.Code)
+	ended := make(chan error, 1)
+	go func() { ended <- l.Delete(t.Context(), stone) }()
+	waiting(t, l, 1)
+	reuse := store(t, l, dossier.Slip{Kind: dossier.Component, Dossier: b.Code, Unit: b.Unit, Reuses: src}, false)
+	release()
+	must(t, <-ended)
+	if st := got[dossier.Standing](t)(l.Standing(t.Context(), reuse)); !st.Deleted {
+		t.Error("what was made of the deleted file still counts")
+	}
+	sound(t, l)
+}
+
+// heldUp locks a dossier until released, at the latest with the test.
+func heldUp(t *testing.T, l *Ledger, code dossier.Code) (release func()) {
+	t.Helper()
+	held, err := l.write.BeginTx(t.Context(), nil)
+	must(t, err)
+	_, err = held.ExecContext(t.Context(), `SELECT code FROM dossier WHERE code = $1 FOR UPDATE`, string(code))
+	must(t, err)
+	return func() { must(t, held.Rollback()) }
+}
+
+// waiters counts the transactions of this PostgreSQL's database that wait for a
+// lock.
+func waiters(t *testing.T, l *Ledger) (n int) {
+	t.Helper()
+	must(t, l.read.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&n))
+	return n
+}
+
+// waiting waits until n transactions wait for a lock.
+func waiting(t *testing.T, l *Ledger, n int) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); waiters(t, l) < n; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nobody waits for the lock")
+		}
+	}
+}
+
 func TestSwept(t *testing.T) {
 	engines(t, func(t *testing.T, dsn string) {
 		l := open(t, dsn, Options{})

@@ -201,21 +201,15 @@ func (l *Ledger) ImportProcedures(ctx context.Context, procedures []dossier.Proc
 
 func (t *tx) importProcedures(ctx context.Context, procedures []dossier.Procedure) (Outcome, error) {
 	var out Outcome
-	codes := make([]dossier.ProcedureCode, len(procedures))
-	for i, p := range procedures {
-		codes[i] = p.Code
+	var codes []dossier.ProcedureCode
+	for _, p := range procedures {
+		codes = append(codes, p.Code)
 	}
-	text, args := in("code", 1, codes)
-	have := map[dossier.ProcedureCode]dossier.Procedure{}
-	if err := query(ctx, t, `SELECT code, name, returns_document FROM procedure WHERE `+text+` ORDER BY code`+t.forUpdate(), args, func(r *sql.Rows) error {
-		var p dossier.Procedure
-		var returns int64
-		err := r.Scan(&p.Code, &p.Name, &returns)
-		p.ReturnsDocument = returns != 0
-		have[p.Code] = p
-		return err
-	}); err != nil {
-		return out, fmt.Errorf("procedures: %w", err)
+	// The national rows, too: who reads a procedure under its national code keeps
+	// that one, and with it its local forms, of which there may be none yet.
+	have, err := t.procedures(ctx, withNational(codes), t.forUpdate())
+	if err != nil {
+		return out, err
 	}
 	var rows [][]any
 	for i, p := range procedures {
@@ -239,7 +233,7 @@ func (t *tx) importProcedures(ctx context.Context, procedures []dossier.Procedur
 		rows = append(rows, []any{string(p.Code), p.Name, bit(p.ReturnsDocument), bit(unsettled)})
 	}
 	slices.SortFunc(rows, func(a, b []any) int { return cmp.Compare(a[0].(string), b[0].(string)) })
-	_, err := t.bulk(ctx, `INSERT INTO procedure (code, name, returns_document, unsettled)`,
+	_, err = t.bulk(ctx, `INSERT INTO procedure (code, name, returns_document, unsettled)`,
 		`ON CONFLICT (code) DO UPDATE SET name = excluded.name, returns_document = excluded.returns_document,
 			unsettled = CASE excluded.unsettled WHEN 0 THEN procedure.unsettled ELSE abs(procedure.unsettled) % 32767 + 1 END`, rows)
 	if err != nil {
@@ -248,18 +242,22 @@ func (t *tx) importProcedures(ctx context.Context, procedures []dossier.Procedur
 	return out, nil
 }
 
-// resolveProcedures finds the procedures of those codes: a local form that is
-// not registered falls back to its national code. The rows are kept from
-// changing until the transaction ends.
-func (t *tx) resolveProcedures(ctx context.Context, codes []dossier.ProcedureCode) (map[dossier.ProcedureCode]dossier.Procedure, error) {
-	var ask []dossier.ProcedureCode
+// withNational are the codes and their national ones, in the order in which
+// everybody locks them.
+func withNational(codes []dossier.ProcedureCode) []dossier.ProcedureCode {
+	var all []dossier.ProcedureCode
 	for _, c := range codes {
-		ask = append(ask, c, c.National())
+		all = append(all, c, c.National())
 	}
-	slices.Sort(ask)
-	text, args := in("code", 1, slices.Compact(ask))
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// procedures reads those of the codes that are registered, with what lock says.
+func (t *tx) procedures(ctx context.Context, codes []dossier.ProcedureCode, lock string) (map[dossier.ProcedureCode]dossier.Procedure, error) {
+	text, args := in("code", 1, codes)
 	have := map[dossier.ProcedureCode]dossier.Procedure{}
-	if err := query(ctx, t, `SELECT code, name, returns_document FROM procedure WHERE `+text+` ORDER BY code`+t.forShare(), args, func(r *sql.Rows) error {
+	if err := query(ctx, t, `SELECT code, name, returns_document FROM procedure WHERE `+text+` ORDER BY code`+lock, args, func(r *sql.Rows) error {
 		var p dossier.Procedure
 		var returns int64
 		err := r.Scan(&p.Code, &p.Name, &returns)
@@ -269,13 +267,35 @@ func (t *tx) resolveProcedures(ctx context.Context, codes []dossier.ProcedureCod
 	}); err != nil {
 		return nil, fmt.Errorf("procedures: %w", err)
 	}
+	return have, nil
+}
+
+// resolveProcedures finds the procedures of those codes: a local form that is
+// not registered falls back to its national code. What is found stays true until
+// the transaction ends.
+func (t *tx) resolveProcedures(ctx context.Context, codes []dossier.ProcedureCode) (map[dossier.ProcedureCode]dossier.Procedure, error) {
+	have, err := t.procedures(ctx, withNational(codes), t.forShare())
+	if err != nil {
+		return nil, err
+	}
 	out := map[dossier.ProcedureCode]dossier.Procedure{}
+	var national []dossier.ProcedureCode
 	for _, c := range codes {
 		if p, ok := have[c]; ok {
 			out[c] = p
 		} else if p, ok := have[c.National()]; ok {
 			out[c] = p
+			national = append(national, c)
 		}
+	}
+	if len(national) > 0 && t.pgx != nil {
+		// While the lock on the national row was waited for, the local form may have
+		// been entered; from now on nobody can.
+		late, err := t.procedures(ctx, national, "")
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(out, late)
 	}
 	return out, nil
 }

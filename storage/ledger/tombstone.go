@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -38,18 +39,9 @@ func (t *tx) bury(ctx context.Context, stone dossier.Tombstone, verdict string) 
 	if err != nil {
 		return fmt.Errorf("write the intake: %w", err)
 	}
-	// The document, and what was made of its file, and of that.
-	docs := []dossier.Intake{in}
-	for i := 0; i < len(docs); i++ {
-		if err := query(ctx, t, `SELECT `+documentColumns+` FROM document WHERE reuses = $1 AND reuses <> ''`, []any{docs[i].ID}, func(r *sql.Rows) error {
-			d, err := scanDocument(r)
-			if err == nil {
-				docs = append(docs, d.intake)
-			}
-			return err
-		}); err != nil {
-			return err
-		}
+	docs, err := t.withReusers(ctx, in)
+	if err != nil {
+		return err
 	}
 	var codes []dossier.Code
 	var keys []resultKey
@@ -102,6 +94,11 @@ func (t *tx) bury(ctx context.Context, stone dossier.Tombstone, verdict string) 
 			return err
 		}
 	}
+	// All of them are locked now, and who takes a file from one sees what became of
+	// it. Who did before that is to be deleted, too.
+	if now, err := t.withReusers(ctx, in); err != nil || len(now) != len(docs) {
+		return cmp.Or(err, errRaced)
+	}
 	before, after, err := t.refresh(ctx, dossiers)
 	if err != nil {
 		return err
@@ -114,6 +111,23 @@ func (t *tx) bury(ctx context.Context, stone dossier.Tombstone, verdict string) 
 		before, after = append(before, b...), append(after, a...)
 	}
 	return t.add(ctx, tally.Diff(before, after))
+}
+
+// withReusers are the document, and what was made of its file, and of that.
+func (t *tx) withReusers(ctx context.Context, in dossier.Intake) ([]dossier.Intake, error) {
+	docs := []dossier.Intake{in}
+	for i := 0; i < len(docs); i++ {
+		if err := query(ctx, t, `SELECT `+documentColumns+` FROM document WHERE reuses = $1 AND reuses <> ''`, []any{docs[i].ID}, func(r *sql.Rows) error {
+			d, err := scanDocument(r)
+			if err == nil {
+				docs = append(docs, d.intake)
+			}
+			return err
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return docs, nil
 }
 
 // Refused lists rejected documents received before a time and not swept yet, in
