@@ -61,7 +61,11 @@ func (l *Ledger) leadFile(ctx context.Context, name string) (*Lead, error) {
 	}
 	return &Lead{
 		held: func(context.Context) bool { return true },
-		end:  func() { _ = f.Close() }, // nothing was written to it
+		end: func() {
+			// A child that was just being started may have the file open a moment longer.
+			_ = unix.Flock(int(f.Fd()), unix.LOCK_UN)
+			_ = f.Close() // nothing was written to it
+		},
 	}, nil
 }
 
@@ -75,13 +79,16 @@ func (l *Ledger) leadSession(ctx context.Context, name string) (*Lead, error) {
 		conn.Release()
 		return nil, err
 	}
-	c := conn.Hijack() // ended rather than released: the lock ends with it
 	return &Lead{
-		held: func(ctx context.Context) bool { return c.Ping(ctx) == nil },
+		held: func(ctx context.Context) bool { return conn.Ping(ctx) == nil },
 		end: func() {
 			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 			defer cancel()
-			_ = c.Close(ctx)
+			if _, err := conn.Exec(ctx, `SELECT pg_advisory_unlock(hashtextextended('lead ' || $1, 0))`, name); err != nil {
+				_ = conn.Hijack().Close(ctx) // the lock ends with it
+				return
+			}
+			conn.Release()
 		},
 	}, nil
 }

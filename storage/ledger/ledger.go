@@ -198,10 +198,22 @@ func (l *Ledger) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Migrate brings the schema to what this program needs, under a lock where
-// several programs may try. Migrations only add, so that the program before
-// this one goes on working.
+// Migrate brings the schema to what this program needs; of several programs that
+// start at once, one after the other. Migrations only add, so that the program
+// before this one goes on working.
 func (l *Ledger) Migrate(ctx context.Context) error {
+	lead, err := l.Lead(ctx, "migrate")
+	for ; err == nil && lead == nil; lead, err = l.Lead(ctx, "migrate") {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("migrate: %w", ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	defer lead.End()
 	dialect, dir := goose.DialectSQLite3, "migrations/sqlite"
 	opts := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()),
 		goose.WithAllowOutofOrder(true)} // the pages number their migrations from 01001, the ledger from 02001

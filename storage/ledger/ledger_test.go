@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/rs/zerolog"
 
 	"sohoa/dossier"
 	"sohoa/tally"
@@ -120,6 +123,30 @@ func wantRate(t testing.TB, l *Ledger, id string, num, den int64) {
 func sound(t testing.TB, l *Ledger) {
 	t.Helper()
 	must(t, l.Recount(t.Context(), func(c tally.Cell) { t.Errorf("counters differ from a recount: %+v", c) }))
+}
+
+// TestMigrateAtOnce: several programs start on an empty database.
+func TestMigrateAtOnce(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		if strings.HasPrefix(dsn, "postgres") {
+			l := open(t, dsn, Options{})
+			_, err := l.write.ExecContext(t.Context(), `DROP SCHEMA public CASCADE; CREATE SCHEMA public`)
+			must(t, err)
+		}
+		var wg sync.WaitGroup
+		for range 6 {
+			wg.Go(func() {
+				l, err := Open(t.Context(), dsn, Options{Log: zerolog.Nop()})
+				if err == nil {
+					err = errors.Join(l.Migrate(t.Context()), l.Ready(t.Context()), l.Close())
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	})
 }
 
 func TestMainWay(t *testing.T) {
