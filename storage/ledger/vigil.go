@@ -209,6 +209,10 @@ func (v *sessionVigil) lock(ctx context.Context) error {
 func (v *sessionVigil) id() string { return v.name }
 
 func (v *sessionVigil) dead(ctx context.Context, id string) (dead bool, err error) {
+	// A question that is cut off breaks its connection, and the lock with it, while
+	// who is told to stop still finishes what it has in hand.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
 	// Our own connection may have broken, with a restart of the database; then
 	// others took us for dead and we say again that we live.
 	if v.conn == nil || v.conn.Ping(ctx) != nil {
