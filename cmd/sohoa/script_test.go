@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -19,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"sohoa/internal/testneed"
+	"sohoa/storage/storagetest/servers"
 )
 
 func TestMain(m *testing.M) {
@@ -105,10 +105,9 @@ func address(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: address VAR")
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := servers.FreePort()
 	ts.Check(err)
-	ts.Setenv(args[0], ln.Addr().String())
-	ts.Check(ln.Close())
+	ts.Setenv(args[0], "127.0.0.1:"+port)
 }
 
 // ready ADDRESS waits until the server there is ready.

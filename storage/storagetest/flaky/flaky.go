@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"sohoa/storage/storagetest/servers"
 )
 
 // Fault is what happens to a request.
@@ -62,7 +64,11 @@ func New(t testing.TB, target string) *Proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{target: u, addr: "127.0.0.1:0", tr: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64}}
+	port, err := servers.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Proxy{target: u, addr: "127.0.0.1:" + port, tr: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64}}
 	if err := p.Up(); err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +100,6 @@ func (p *Proxy) Up() error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.addr = l.Addr().String()
 	p.srv = &http.Server{Handler: p}
 	go func(srv *http.Server) { _ = srv.Serve(l) }(p.srv) // ends with Close
 	return nil

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -206,15 +207,59 @@ rm -rf "$dir"`
 	}, nil
 }
 
-// FreePort finds a loopback port that is free at this moment.
-func FreePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, errors.Join(err, l.Close())
+// Ports that are given out lie below those that the system gives to whoever asks
+// for any, connections included: one of those may be given to somebody between our
+// finding it and the server's taking it, or while the server is down, and who then
+// calls the server may be connected with himself. Each process gives out blocks of
+// its own; it has a block as long as it listens on its first port.
+const (
+	firstPort = 12000
+	lastPort  = 32000
+	portBlock = 100
+)
+
+var ports struct {
+	mu         sync.Mutex
+	blocks     []net.Listener // held as long as the process lives: what a block gave out is in use
+	next, last int
 }
+
+// FreePort finds a loopback port that is free, and that nobody else is given as
+// long as this process lives.
+func FreePort() (string, error) {
+	ports.mu.Lock()
+	defer ports.mu.Unlock()
+	for {
+		for ; ports.next < ports.last; ports.next++ {
+			if l, err := net.Listen("tcp", loopback(ports.next)); err == nil {
+				ports.next++
+				_, port, err := net.SplitHostPort(l.Addr().String())
+				return port, errors.Join(err, l.Close())
+			}
+		}
+		if err := nextBlock(); err != nil {
+			return "", err
+		}
+	}
+}
+
+// nextBlock takes a block that no process has, nor had this one.
+func nextBlock() error {
+	const blocks = (lastPort - firstPort) / portBlock
+	var err error
+	for i := range blocks {
+		first := firstPort + (os.Getpid()+i)%blocks*portBlock
+		var l net.Listener
+		if l, err = net.Listen("tcp", loopback(first)); err == nil {
+			ports.blocks = append(ports.blocks, l)
+			ports.next, ports.last = first+1, first+portBlock
+			return nil
+		}
+	}
+	return fmt.Errorf("no ports are left: %w", err)
+}
+
+func loopback(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
 
 // Wait asks the address until it answers below 500, for at most a minute.
 func Wait(c *http.Client, url string) error {
