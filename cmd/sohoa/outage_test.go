@@ -162,7 +162,7 @@ func TestLedgerLocked(t *testing.T) {
 	defer cancel()
 	uploading := l.upload(ctx, 8)
 	l.another(2)
-	db, err := sql.Open("sqlite", filepath.Join(s.dir, "data", "ledger.db")+"?_txlock=immediate&_busy_timeout=10000")
+	db, err := sql.Open("sqlite", filepath.Join(s.dir, "data", "ledger.db")+"?_txlock=immediate&_busy_timeout=600000")
 	if err != nil {
 		t.Fatal(err)
 	}
