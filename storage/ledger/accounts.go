@@ -112,6 +112,7 @@ func (l *Ledger) SignOn(ctx context.Context, a dossier.Account) (out dossier.Acc
 	err = l.update(ctx, func(ctx context.Context, t *tx) error {
 		// Somebody may sign on twice at once, so what could not be inserted is
 		// looked for again.
+		a := a // as it came, should the transaction be made anew
 		for _, a.Login = range []string{a.Login, "sso-" + a.Subject[:min(16, len(a.Subject))]} {
 			n, err := t.Exec(ctx, `UPDATE account SET name = $2, role = $3, unit = $4 WHERE subject = $1`, a.Subject, a.Name, string(a.Role), string(a.Unit))
 			if err == nil && n == 0 {

@@ -23,9 +23,10 @@ type own struct {
 	mu     sync.Mutex
 	worker string // in whose name; empty: this process does not work
 	trier  trier
+	taken  int            // hands that are taken, or were by an earlier Work
 	held   map[int64]bool // jobs in hand
 	missed map[int64]bool // jobs that were in nobody's hands when last looked for
-	idle   chan struct{}  // closed when the last job is out of hand; nil: nobody waits for that
+	idle   chan struct{}  // closed when the last hand is free; nil: nobody waits for that
 }
 
 // begin lets this process work intakes of its own.
@@ -40,7 +41,7 @@ func (o *own) end(ctx context.Context) {
 	o.mu.Lock()
 	o.worker = ""
 	idle := make(chan struct{})
-	if o.idle = idle; len(o.held) == 0 {
+	if o.idle = idle; o.taken == 0 {
 		close(idle)
 		o.idle = nil
 	}
@@ -51,15 +52,30 @@ func (o *own) end(ctx context.Context) {
 	}
 }
 
-// hand answers in whose name this process may work a job of the queue at once; ok
-// is false where it may not.
-func (o *own) hand(queue string) (worker string, t trier, ok bool) {
+// take takes a hand for a job of the queue, which this process may work at once in
+// the name of the worker, and which is to be freed again; ok is false where it has
+// none.
+func (o *own) take(queue string) (worker string, t trier, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	// Where the counters' papers are worked, too, what comes in bulk waits for its
 	// unit's turn.
 	fits := (queue == bulkQueue) == o.trier.o.BulkOnly
-	return o.worker, o.trier, o.worker != "" && fits && len(o.held) < o.trier.o.Hands
+	if o.worker == "" || !fits || o.taken >= o.trier.o.Hands {
+		return "", trier{}, false
+	}
+	o.taken++
+	return o.worker, o.trier, true
+}
+
+// free frees a hand.
+func (o *own) free() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.taken--; o.taken == 0 && o.idle != nil {
+		close(o.idle)
+		o.idle = nil
+	}
 }
 
 func (o *own) hold(job int64) (drop func()) {
@@ -70,10 +86,6 @@ func (o *own) hold(job int64) (drop func()) {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		delete(o.held, job)
-		if len(o.held) == 0 && o.idle != nil {
-			close(o.idle)
-			o.idle = nil
-		}
 	}
 }
 
@@ -97,14 +109,20 @@ func (o *own) lost(running []int64) (lost []int64) {
 // once: no other worker gets it while this process lives. An error of work is a
 // fault; the intake is then in the queue, or in the failure inbox, like any
 // other. Work is nil where there is nothing to do, and where this process has no
-// hand free for it (see WorkOptions.Hands) and so leaves it to the queue.
+// hand free for it (see WorkOptions.Hands) and so leaves it to the queue; else it
+// must be called, for Work does not end before it has.
 func (l *Ledger) Take(ctx context.Context, in dossier.Intake) (st dossier.Standing, work func(context.Context, func(context.Context, dossier.Intake) error) error, err error) {
 	name, _ := place(in.Slip.Door)
-	worker, t, ok := l.own.hand(name)
+	worker, t, ok := l.own.take(name)
 	if !ok {
 		st, err = l.Receive(ctx, in)
 		return st, nil, err
 	}
+	defer func() {
+		if work == nil {
+			l.own.free()
+		}
+	}()
 	var job int64
 	st, err = l.receive(ctx, in, func(ctx context.Context, tx *tx, j intakeJob, s dossier.Slip) (_ int64, err error) {
 		j.Own = true
@@ -115,6 +133,7 @@ func (l *Ledger) Take(ctx context.Context, in dossier.Intake) (st dossier.Standi
 		return st, nil, err
 	}
 	return st, func(ctx context.Context, handle func(context.Context, dossier.Intake) error) error {
+		defer l.own.free()
 		defer l.own.hold(job)()
 		return l.workOwn(ctx, t, job, st.Intake, handle)
 	}, nil

@@ -99,23 +99,39 @@ func TestTake(t *testing.T) {
 
 		lost, _, err := l.Take(t.Context(), in("lost"))
 		must(t, err)
-		if worker, _, _ := l.own.hand(bulkQueue); true {
+		l.own.free()
+		if worker, _, ok := l.own.take(bulkQueue); ok {
+			l.own.free()
 			must(t, l.disown(t.Context(), worker, 0)) // it may have been entered this instant
 			if len(queued) > 0 {
 				t.Error("given back at the first look")
 			}
 			must(t, l.disown(t.Context(), worker, 0))
+		} else {
+			t.Error("no hand is free")
 		}
 		if next := <-queued; next.ID != lost.Intake.ID || next.Untried {
 			t.Errorf("lost: the queue hands out %+v", next)
 		}
 		eventually("every one is stored", func() bool { return jobs() == 0 })
 
-		// Two hands: the third is the queue's, and so is what is not this process's.
-		go1, done := make(chan struct{}), make(chan error, 2)
+		// Two hands: the third is the queue's, and so is what is not this process's. A
+		// hand is taken before its work begins.
+		var works []func(context.Context, func(context.Context, dossier.Intake) error) error
 		for _, paper := range []dossier.PaperCode{"one", "two"} {
 			_, work, err := l.Take(t.Context(), in(paper))
 			must(t, err)
+			works = append(works, work)
+		}
+		third, work, err := l.Take(t.Context(), in("three"))
+		if err != nil || work != nil {
+			t.Errorf("a third hand: %v, %v", work != nil, err)
+		}
+		if next := <-queued; next.ID != third.Intake.ID {
+			t.Errorf("the queue hands out %+v", next)
+		}
+		go1, done := make(chan struct{}), make(chan error, 2)
+		for _, work := range works {
 			held := make(chan struct{})
 			go func() {
 				done <- work(t.Context(), func(ctx context.Context, in dossier.Intake) error {
@@ -125,13 +141,6 @@ func TestTake(t *testing.T) {
 				})
 			}()
 			<-held
-		}
-		third, work, err := l.Take(t.Context(), in("three"))
-		if err != nil || work != nil {
-			t.Errorf("a third hand: %v, %v", work != nil, err)
-		}
-		if next := <-queued; next.ID != third.Intake.ID {
-			t.Errorf("the queue hands out %+v", next)
 		}
 		counters := in("four")
 		counters.Slip.Door = dossier.DoorAPI
@@ -159,6 +168,7 @@ func TestTake(t *testing.T) {
 		if err != nil || work == nil {
 			t.Fatal(err)
 		}
+		l.own.free()
 		l.own.end(t.Context())
 		ctx, stop = context.WithCancel(t.Context())
 		var mu sync.Mutex

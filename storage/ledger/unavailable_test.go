@@ -105,10 +105,18 @@ func TestStoodStill(t *testing.T) {
 	tries := 0
 	err := l.update(t.Context(), func(ctx context.Context, tx *tx) error {
 		if tries++; tries == 1 {
+			var session, there int
+			if err := tx.QueryRowContext(ctx, `SELECT pg_backend_pid()`).Scan(&session); err != nil {
+				return err
+			}
 			if _, err := tx.Exec(ctx, `SET LOCAL idle_in_transaction_session_timeout = '10ms'`); err != nil {
 				return err
 			}
-			time.Sleep(500 * time.Millisecond)
+			for there = 1; there > 0; time.Sleep(10 * time.Millisecond) {
+				if err := l.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM pg_stat_activity WHERE pid = $1`, session).Scan(&there); err != nil {
+					return err
+				}
+			}
 		}
 		_, err := tx.Exec(ctx, `UPDATE unit SET name = name`)
 		return err
