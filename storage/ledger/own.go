@@ -26,7 +26,7 @@ type own struct {
 	taken  int            // hands that are taken, or were by an earlier Work
 	held   map[int64]bool // jobs in hand
 	missed map[int64]bool // jobs that were in nobody's hands when last looked for
-	idle   chan struct{}  // closed when the last hand is free; nil: nobody waits for that
+	idle   chan struct{}  // closed when the last job is out of hand; nil: nobody waits for that
 }
 
 // begin lets this process work intakes of its own.
@@ -41,7 +41,7 @@ func (o *own) end(ctx context.Context) {
 	o.mu.Lock()
 	o.worker = ""
 	idle := make(chan struct{})
-	if o.idle = idle; o.taken == 0 {
+	if o.idle = idle; len(o.held) == 0 {
 		close(idle)
 		o.idle = nil
 	}
@@ -72,10 +72,7 @@ func (o *own) take(queue string) (worker string, t trier, ok bool) {
 func (o *own) free() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.taken--; o.taken == 0 && o.idle != nil {
-		close(o.idle)
-		o.idle = nil
-	}
+	o.taken--
 }
 
 func (o *own) hold(job int64) (drop func()) {
@@ -86,6 +83,10 @@ func (o *own) hold(job int64) (drop func()) {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		delete(o.held, job)
+		if len(o.held) == 0 && o.idle != nil {
+			close(o.idle)
+			o.idle = nil
+		}
 	}
 }
 
@@ -109,8 +110,8 @@ func (o *own) lost(running []int64) (lost []int64) {
 // once: no other worker gets it while this process lives. An error of work is a
 // fault; the intake is then in the queue, or in the failure inbox, like any
 // other. Work is nil where there is nothing to do, and where this process has no
-// hand free for it (see WorkOptions.Hands) and so leaves it to the queue; else it
-// must be called, for Work does not end before it has.
+// hand free for it (see WorkOptions.Hands) and so leaves it to the queue; else the
+// hand is taken until it has ended.
 func (l *Ledger) Take(ctx context.Context, in dossier.Intake) (st dossier.Standing, work func(context.Context, func(context.Context, dossier.Intake) error) error, err error) {
 	name, _ := place(in.Slip.Door)
 	worker, t, ok := l.own.take(name)
