@@ -166,7 +166,7 @@ func (a *app) openWay(ctx context.Context, f backfillFlags) (way, error) {
 			return way{}, err
 		}
 		return way{door: backfill.Local{Pipeline: h.pipeline, Again: h.ledger.Replay}, checker: &checker{h: h, a: a}, journal: "backfill.journal",
-			work:    func() func() error { return h.workBeside(ctx, true) },
+			work:    func() func() error { return h.workBeside(ctx, f.parallel, true) },
 			present: func(look func(*dossier.Run)) func() { return h.present(ctx, dossier.Backfill, look) },
 			close:   h.Close}, nil
 	}

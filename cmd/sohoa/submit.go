@@ -104,7 +104,7 @@ func (a *app) door(ctx context.Context, server, token string) (send sender, done
 	if err != nil {
 		return nil, nil, err
 	}
-	stop := h.workBeside(ctx, false)
+	stop := h.workBeside(ctx, 0, false)
 	send = func(ctx context.Context, slip dossier.Slip, file string) (verdict, error) {
 		return h.send(ctx, slip, file)
 	}

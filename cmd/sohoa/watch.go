@@ -55,7 +55,7 @@ func (a *app) watch(ctx context.Context, o hotfolder.Options) (err error) {
 		return err
 	}
 	defer folder.Close()
-	stop := h.workBeside(ctx, true)
+	stop := h.workBeside(ctx, 0, true)
 	defer func() { err = errors.Join(err, stop()) }()
 	return folder.Watch(ctx)
 }
