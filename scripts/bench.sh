@@ -29,8 +29,8 @@ if ! command -v ocrmypdf >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get 
 fi
 go build -o "$bin/bench-normaliser" ./internal/bench/normaliser
 "$bin/bench-normaliser" -sohoa "$bin/sohoa"
-echo "== a document's whole way into an S3 server beside OCRmyPDF and mc cp in a shell loop"
-go run ./internal/bench/peers -sohoa "$bin/sohoa"
+echo "== a document's whole way beside OCRmyPDF and mc cp in a shell loop, and beside paperless-ngx (SOHOA_BENCH_PAPERLESS names an installation by scripts/paperless.sh)"
+go run ./internal/bench/peers -sohoa "$bin/sohoa" -paperless "${SOHOA_BENCH_PAPERLESS:-}"
 echo "== object stores"
 go test -run '^$' -bench . -benchtime 2s ./storage ./storage/disk ./storage/s3
 echo "== figures"

@@ -1,27 +1,29 @@
-// Command peers measures a document's whole way into an S3 server, in processor
-// time and memory, beside what an office would put together instead: a shell loop
-// of OCRmyPDF (to PDF/A, without OCR, which sohoa does not do either) and MinIO's
-// client. Each on a MinIO and an empty bucket of its own, with the same scans, and
-// with the same number of documents at once.
+// Command peers measures a document's whole way, in processor time and memory,
+// beside what an office would use instead: a shell loop of OCRmyPDF (to PDF/A,
+// without OCR, which sohoa does not do either) and MinIO's client, both into an S3
+// server; and, where it is installed (scripts/paperless.sh), paperless-ngx, both
+// into a folder. Each starts empty, is sent the same scans, and has the same number
+// of documents on their way at once.
 //
-//	go run ./internal/bench/peers [-dir DIR] [-at-once 1,4,8] [-n 200] [-loop 6] [-sohoa bin/sohoa]
+//	go run ./internal/bench/peers [-dir DIR] [-at-once 1,4,8] [-n 200] [-loop 6] [-sohoa bin/sohoa] [-paperless DIR]
 package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"sohoa/internal/program"
-	"sohoa/storage/storagetest/servers"
 )
 
 func main() {
@@ -29,56 +31,83 @@ func main() {
 	scan := flag.String("scan", "testdata/accept/scan-a4-colour-linearised.pdf", "the scan that is sent")
 	atOnce := flag.String("at-once", "1,4,8", "how many documents are on their way at once, one measurement for each")
 	n := flag.Int("n", 200, "documents for sohoa")
-	loop := flag.Int("loop", 6, "documents at least for the shell loop, which takes seconds for each; twice as many as are at once in any case")
+	slow := flag.Int("loop", 6, "documents at least for the others, which take seconds for each; twice as many as are at once in any case")
 	sohoa := flag.String("sohoa", "bin/sohoa", "the program")
+	paperless := flag.String("paperless", "", "an installation of paperless-ngx; empty: it is left out")
 	flag.Parse()
-	if err := run(*dir, *scan, *atOnce, *n, *loop, *sohoa); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	matches := []match{{ours: submitted("sohoa into an S3 server", *sohoa, true), theirs: []way{looped()}}}
+	if *paperless != "" {
+		theirs, err := paperlessWays(*paperless)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		matches = append(matches, match{ours: submitted("sohoa into a folder", *sohoa, false), theirs: theirs})
+	} else {
+		fmt.Println("left out: paperless-ngx; scripts/paperless.sh installs it, -paperless names the installation")
+	}
+	if err := run(ctx, *dir, *scan, *atOnce, *n, *slow, matches); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(dir, scan, atOnce string, n, loop int, sohoa string) error {
+// match is our way, and what is held against it.
+type match struct {
+	ours   way
+	theirs []way
+}
+
+// way takes documents from their files to where they are kept.
+type way struct {
+	name string
+	// start makes it ready in an empty folder for that many documents at once.
+	// All that it starts runs below this process.
+	start func(dir string, jobs int) (running, error)
+}
+
+type running struct {
+	send  func(ctx context.Context, files []string) error // returns when the last of them is kept
+	store *minio                                          // nil: they are kept in a folder
+	stop  func() error
+}
+
+func run(ctx context.Context, dir, scan, atOnce string, n, slow int, matches []match) error {
 	for text := range strings.SplitSeq(atOnce, ",") {
 		jobs, err := strconv.Atoi(text)
 		if err != nil || jobs < 1 {
 			return fmt.Errorf("-at-once %s: want numbers from 1 on, with commas between", atOnce)
 		}
-		if err := beside(dir, scan, jobs, n, max(loop, 2*jobs), sohoa); errors.Is(err, exec.ErrNotFound) {
-			fmt.Println("left out:", err)
-		} else if err != nil {
-			return err
+		for _, m := range matches {
+			if err := m.run(ctx, dir, scan, jobs, n, max(slow, 2*jobs)); errors.Is(err, exec.ErrNotFound) {
+				fmt.Println("left out:", err)
+			} else if err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// beside measures both ways with that many documents at once.
-func beside(dir, scan string, jobs, n, loop int, sohoa string) error {
-	work, err := os.MkdirTemp(dir, ".bench-")
+// run measures the ways one after the other with that many documents at once.
+func (m match) run(ctx context.Context, dir, scan string, jobs, n, slow int) error {
+	ours, err := measure(ctx, m.ours, dir, scan, jobs, n)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
-	if work, err = filepath.Abs(work); err != nil {
-		return err
+	for _, way := range m.theirs {
+		theirs, err := measure(ctx, way, dir, scan, jobs, slow)
+		if err != nil {
+			return fmt.Errorf("%s: %w", way.name, err)
+		}
+		fmt.Printf("%d at once: documents a CPU-second: %.0f × (to reach: 50 ×)", jobs, ours.rate(ours.all())/theirs.rate(theirs.all()))
+		if ours.store != 0 {
+			fmt.Printf(", without the S3 server's part %.0f ×", ours.rate(ours.own)/theirs.rate(theirs.own))
+		}
+		fmt.Printf("; memory: 1/%.1f (to reach: 1/5)\n", float64(theirs.memory)/float64(ours.memory))
 	}
-	files, err := copies(work, scan, max(n, loop))
-	if err != nil {
-		return err
-	}
-	ours, err := submitted(filepath.Join(work, "sohoa"), sohoa, jobs, files[:n])
-	if err != nil {
-		return err
-	}
-	ours.print("sohoa serve, sohoa submit", jobs)
-	theirs, err := looped(filepath.Join(work, "loop"), jobs, files[:loop])
-	if err != nil {
-		return err
-	}
-	theirs.print("OCRmyPDF and mc cp, a shell loop", jobs)
-	fmt.Printf("%d at once: documents a CPU-second: %.0f × (to reach: 50 ×), without the S3 server's part %.0f ×; memory without the S3 server: 1/%.1f (to reach: 1/5)\n",
-		jobs, ours.rate(ours.all())/theirs.rate(theirs.all()), ours.rate(ours.own)/theirs.rate(theirs.own), float64(theirs.memory)/float64(ours.memory))
 	return nil
 }
 
@@ -103,7 +132,7 @@ type taken struct {
 	documents  int
 	clock      time.Duration
 	own, store time.Duration // processor time: of the way's processes, and of the S3 server
-	memory     int64         // of the way's processes together, at most
+	memory     int64         // of the way's processes together, at most; the S3 server's is not in it
 }
 
 func (t taken) all() time.Duration             { return t.own + t.store }
@@ -111,136 +140,85 @@ func (t taken) rate(cpu time.Duration) float64 { return float64(t.documents) / c
 
 func (t taken) print(name string, jobs int) {
 	ms := func(d time.Duration) float64 { return 1000 * d.Seconds() / float64(t.documents) }
-	fmt.Printf("%d at once, %-34s %4d documents, %6.1f a minute; processor time a document %.1f ms and %.1f ms in the S3 server; memory at most %d MB\n",
-		jobs, name+":", t.documents, float64(t.documents)/t.clock.Minutes(), ms(t.own), ms(t.store), t.memory>>20)
+	fmt.Printf("%d at once, %s: %d documents, %.1f a minute; processor time a document %.1f ms and %.1f ms in the S3 server; memory at most %d MB\n",
+		jobs, name, t.documents, float64(t.documents)/t.clock.Minutes(), ms(t.own), ms(t.store), t.memory>>20)
 }
 
-// submitted hands the files in to a server and waits for their verdicts. Its
-// start is not counted, since it is once; its memory is.
-func submitted(dir, sohoa string, jobs int, files []string) (t taken, err error) {
-	m, err := startMinIO(dir)
+// measure sends the scans. One is sent before: a way's start is once and does not
+// count, its memory does.
+func measure(ctx context.Context, w way, dir, scan string, jobs, documents int) (t taken, err error) {
+	work, err := os.MkdirTemp(dir, ".bench-")
 	if err != nil {
 		return t, err
 	}
-	defer m.stop()
-	p, err := program.At(sohoa, filepath.Join(dir, "data"), "AWS_ACCESS_KEY_ID="+servers.AccessKey, "AWS_SECRET_ACCESS_KEY="+servers.SecretKey,
-		"SOHOA_STORE=s3://kho?endpoint=http://"+m.addr+"&region=us-east-1")
+	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+	if work, err = filepath.Abs(work); err != nil {
+		return t, err
+	}
+	files, err := copies(work, scan, documents+1)
 	if err != nil {
 		return t, err
 	}
-	token, err := p.Found()
+	r, err := w.start(filepath.Join(work, "way"), jobs)
 	if err != nil {
 		return t, err
 	}
-	s, err := p.Serve()
-	if err != nil {
+	defer func() { err = errors.Join(err, r.stop()) }()
+	if err := r.send(ctx, files[:1]); err != nil {
 		return t, err
 	}
-	defer func() { err = errors.Join(err, s.Stop()) }()
-	return measure(m, len(files), s.Pid(), p.Command(append([]string{"submit", "--server", s.Base, "--token", token,
-		"--dossier", "H51-240801-0001", "--kind", "component", "--jobs", strconv.Itoa(jobs)}, files...)...))
-}
-
-// looped sends the files through OCRmyPDF and MinIO's client, as many at once as
-// xargs is told.
-func looped(dir string, jobs int, files []string) (t taken, err error) {
-	for _, name := range []string{"ocrmypdf", "mc"} {
-		if _, err := exec.LookPath(name); err != nil {
-			return t, err
-		}
-	}
-	m, err := startMinIO(dir)
-	if err != nil {
-		return t, err
-	}
-	defer m.stop()
-	const script = `set -e
-out="$1/out-$$.pdf"
-ocrmypdf -q --tesseract-timeout 0 --output-type pdfa "$2" "$out"
-mc --quiet cp "$out" "kho/kho/$(basename "$2")" >/dev/null
-rm "$out"`
-	cmd := exec.Command("xargs", "-0", "-n", "1", "-P", strconv.Itoa(jobs), "sh", "-c", script, "sh", dir)
-	cmd.Stdin = strings.NewReader(strings.Join(files, "\x00"))
-	cmd.Env = append(os.Environ(), "MC_CONFIG_DIR="+filepath.Join(dir, "mc"),
-		"MC_HOST_kho=http://"+servers.AccessKey+":"+servers.SecretKey+"@"+m.addr)
-	bucket := exec.Command("mc", "--quiet", "mb", "kho/kho")
-	bucket.Env = cmd.Env
-	if out, err := bucket.CombinedOutput(); err != nil {
-		return t, fmt.Errorf("mc mb: %w: %s", err, out)
-	}
-	return measure(m, len(files), 0, cmd)
-}
-
-// measure runs the command. What it takes, what the process beside takes
-// meanwhile (0: there is none), and what the S3 server takes, is counted.
-func measure(m *minio, documents, beside int, cmd *exec.Cmd) (t taken, err error) {
-	var said bytes.Buffer
-	cmd.Stderr = &said
-	store := program.UsageOf(m.pid).Processor
-	var before time.Duration
-	if beside != 0 {
-		before = program.UsageOf(beside).Processor
-	}
-	start := time.Now()
-	if err := cmd.Start(); err != nil {
-		return t, err
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	own, store := settled(ctx, r.store)
 	t.documents = documents
+	start := time.Now()
+	ended := make(chan error, 1)
+	go func() { ended <- r.send(ctx, files[1:]) }()
 	for {
 		select {
 		case err := <-ended:
 			if err != nil {
-				return t, fmt.Errorf("%s: %w: %s", filepath.Base(cmd.Path), err, said.Bytes())
+				return t, err
 			}
 			t.clock = time.Since(start)
-			t.own = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-			if beside != 0 {
-				t.own += program.UsageOf(beside).Processor - before
-			}
-			t.store = program.UsageOf(m.pid).Processor - store
+			ownNow, storeNow := taking(r.store)
+			t.own, t.store = ownNow.Processor-own.Processor, storeNow.Processor-store.Processor
+			t.print(w.name, jobs)
 			return t, nil
-		case <-time.After(50 * time.Millisecond):
-			now := program.UsageOf(cmd.Process.Pid).Memory
-			if beside != 0 {
-				now += program.UsageOf(beside).Memory
-			}
-			t.memory = max(t.memory, now)
+		case <-time.After(100 * time.Millisecond):
+			now, _ := taking(r.store)
+			t.memory = max(t.memory, now.Memory)
 		}
 	}
 }
 
-// minio is an S3 server of its own.
-type minio struct {
-	addr string
-	pid  int
-	stop func()
+// settled waits, for at most a minute, until the processes below this one do next
+// to nothing: some are still at their start when the first document is through.
+func settled(ctx context.Context, m *minio) (own, store program.Usage) {
+	own, store = taking(m)
+	for range 60 {
+		select {
+		case <-ctx.Done():
+			return own, store
+		case <-time.After(time.Second):
+		}
+		before := own.Processor
+		if own, store = taking(m); own.Processor-before < 50*time.Millisecond {
+			return own, store
+		}
+	}
+	return own, store
 }
 
-func startMinIO(dir string) (*minio, error) {
-	path, err := exec.LookPath("minio")
-	if err != nil {
-		return nil, err
+// taking is what all processes below this one have taken so far, the S3 server's
+// apart.
+func taking(m *minio) (own, store program.Usage) {
+	us := os.Getpid()
+	own = program.UsageOf(us)
+	own.Memory -= program.MemoryOf(us)
+	own.Processor -= program.Spent()[0]
+	if m != nil {
+		store = program.UsageOf(m.pid)
+		own.Memory -= store.Memory
+		own.Processor -= store.Processor
 	}
-	if err := os.MkdirAll(filepath.Join(dir, "minio"), 0o700); err != nil {
-		return nil, err
-	}
-	port, err := servers.FreePort()
-	if err != nil {
-		return nil, err
-	}
-	cmd := servers.MinIOCommand(path, filepath.Join(dir, "minio"), "127.0.0.1:"+port)
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	m := &minio{addr: "127.0.0.1:" + port, pid: cmd.Process.Pid, stop: func() {
-		_ = cmd.Process.Kill() // gone already is as good
-		_ = cmd.Wait()         // killed
-	}}
-	if err := servers.Wait(http.DefaultClient, "http://"+m.addr+"/minio/health/live"); err != nil {
-		m.stop()
-		return nil, err
-	}
-	return m, nil
+	return own, store
 }
