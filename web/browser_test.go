@@ -119,7 +119,28 @@ func (b *browser) until(condition string) {
 	}
 }
 
-func (b *browser) open(path string) { b.t.Helper(); b.run(chromedp.Navigate(b.base + path)) }
+// open opens the page. A page that was asked for before, by a form, may arrive at
+// that moment and take its place; then it is opened again.
+func (b *browser) open(path string) {
+	b.t.Helper()
+	for {
+		err := chromedp.Do(b.ctx, chromedp.Navigate(b.base+path))
+		if err == nil {
+			return
+		}
+		if b.ctx.Err() != nil || !strings.Contains(err.Error(), "net::ERR_ABORTED") {
+			b.t.Fatalf("%s: %v", path, err)
+		}
+	}
+}
+
+// follow clicks on what leads to another page and waits for that to be there.
+func (b *browser) follow(selector string) {
+	b.t.Helper()
+	get(b, chromedp.Evaluate[bool]("window.left = true"))
+	b.run(chromedp.Click(selector))
+	b.until(`!window.left && document.readyState === "complete"`)
+}
 
 // has waits for a text on the page.
 func (b *browser) has(text string) {

@@ -414,12 +414,12 @@ func TestBrowserInbox(t *testing.T) {
 		}
 		return len(list) == len(ids)
 	}
-	b.run(chromedp.Click("table.data form button"))
+	b.follow("table.data form button")
 	wait("one is tried again", func() bool { return len(tried()) == 1 })
 	wait("it is back", back)
 	b.open("/inbox")
 	b.has("3 tệp")
-	b.run(chromedp.Click("form.tools button"))
+	b.follow("form.tools button")
 	wait("all are tried again", func() bool { return len(tried()) == len(ids) })
 	wait("all are back", back)
 	for _, id := range ids {
