@@ -21,6 +21,7 @@ import (
 	"sohoa/pipeline/pdf"
 	"sohoa/pipeline/sheet"
 	"sohoa/storage"
+	"sohoa/storage/ledger"
 	"sohoa/web"
 )
 
@@ -166,7 +167,7 @@ func (a *app) openWay(ctx context.Context, f backfillFlags) (way, error) {
 			return way{}, err
 		}
 		return way{door: backfill.Local{Pipeline: h.pipeline, Again: h.ledger.Replay}, checker: &checker{h: h, a: a}, journal: "backfill.journal",
-			work:    func() func() error { return h.workBeside(ctx, f.parallel, true) },
+			work:    func() func() error { return h.workBeside(ctx, ledger.WorkOptions{Hands: f.parallel, BulkOnly: true}) },
 			present: func(look func(*dossier.Run)) func() { return h.present(ctx, dossier.Backfill, look) },
 			close:   h.Close}, nil
 	}

@@ -256,26 +256,24 @@ func (a *app) openHouse(ctx context.Context, judging bool) (*house, error) {
 	return h, nil
 }
 
-// work runs the workers until ctx ends, then lets what runs finish. hands is how
-// much that comes in through this process is worked at once; 0: as much as there
-// are workers.
-func (h *house) work(ctx context.Context, workers, hands int, bulkOnly bool) error {
-	if workers <= 0 {
+// work runs the workers until ctx ends, then lets what runs finish. Where o names
+// no number there are workers for this machine, and as many hands.
+func (h *house) work(ctx context.Context, o ledger.WorkOptions) error {
+	if o.Workers <= 0 {
 		// More than cores: a worker waits for the disk half of its time.
-		workers = 2 * runtime.NumCPU()
+		o.Workers = 2 * runtime.NumCPU()
 	}
-	hands = cmp.Or(hands, workers)
-	defer h.present(ctx, dossier.Working, func(r *dossier.Run) { r.Slots = workers })()
-	return h.ledger.Work(ctx, ledger.WorkOptions{Workers: workers, Hands: hands, BulkOnly: bulkOnly, Outage: h.outages.wait}, h.pipeline.Process)
+	o.Hands, o.Outage = cmp.Or(o.Hands, o.Workers), h.outages.wait
+	defer h.present(ctx, dossier.Working, func(r *dossier.Run) { r.Slots = o.Workers })()
+	return h.ledger.Work(ctx, o, h.pipeline.Process)
 }
 
-// workBeside runs workers beside what the command does, also after ctx ended, so
-// that what was handed in gets its verdict: all that is queued, or only what comes in
-// bulk; hands as for work. stop ends them and waits.
-func (h *house) workBeside(ctx context.Context, hands int, bulkOnly bool) (stop func() error) {
+// workBeside is work beside what the command does, also after ctx ended, so that
+// what was handed in gets its verdict. stop ends it and waits.
+func (h *house) workBeside(ctx context.Context, o ledger.WorkOptions) (stop func() error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	working := make(chan error, 1)
-	go func() { working <- h.work(ctx, 0, hands, bulkOnly) }()
+	go func() { working <- h.work(ctx, o) }()
 	return func() error {
 		cancel()
 		return <-working

@@ -11,6 +11,7 @@ import (
 	"sohoa/dossier"
 	"sohoa/pipeline"
 	"sohoa/storage"
+	"sohoa/storage/ledger"
 )
 
 func newRevokeCommand(a *app) *cobra.Command {
@@ -49,7 +50,7 @@ wrong. The same command again finishes what was broken off.`,
 				return usage("--dossier: %w", err)
 			}
 			return a.byOrder(cmd.Context(), args[0], o, dossier.ActRefile, func(h *house, o dossier.Order) error {
-				stop := h.workBeside(cmd.Context(), 0, false)
+				stop := h.workBeside(cmd.Context(), ledger.WorkOptions{})
 				st, err := h.pipeline.Refile(cmd.Context(), args[0], to, dossier.DoorSubmit, o)
 				if err = errors.Join(err, stop()); err != nil {
 					return err

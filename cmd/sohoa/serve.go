@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"sohoa/storage/ledger"
 	"sohoa/web"
 )
 
@@ -87,7 +88,7 @@ func (a *app) serve(ctx context.Context, o serveOptions) error {
 		TLSConfig:         secure,
 	}
 	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return h.work(gctx, o.workers, 0, false) })
+	g.Go(func() error { return h.work(gctx, ledger.WorkOptions{Workers: o.workers}) })
 	g.Go(func() error { a.verifyByPlan(gctx, h, o.plan); return nil })
 	g.Go(func() error { a.cleanByPlan(gctx, h, o.clean); return nil })
 	g.Go(func() error {
@@ -130,7 +131,7 @@ func newWorkCommand(a *app) *cobra.Command {
 			}
 			defer h.Close()
 			g, ctx := errgroup.WithContext(cmd.Context())
-			g.Go(func() error { return h.work(ctx, workers, 0, false) })
+			g.Go(func() error { return h.work(ctx, ledger.WorkOptions{Workers: workers}) })
 			g.Go(func() error { a.verifyByPlan(ctx, h, plan); return nil })
 			g.Go(func() error { a.cleanByPlan(ctx, h, clean); return nil })
 			return g.Wait()

@@ -14,6 +14,7 @@ import (
 
 	"sohoa/dossier"
 	"sohoa/pipeline"
+	"sohoa/storage/ledger"
 )
 
 func newSubmitCommand(a *app) *cobra.Command {
@@ -104,7 +105,7 @@ func (a *app) door(ctx context.Context, server, token string) (send sender, done
 	if err != nil {
 		return nil, nil, err
 	}
-	stop := h.workBeside(ctx, 0, false)
+	stop := h.workBeside(ctx, ledger.WorkOptions{})
 	send = func(ctx context.Context, slip dossier.Slip, file string) (verdict, error) {
 		return h.send(ctx, slip, file)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"sohoa/pipeline/backfill"
 	"sohoa/pipeline/hotfolder"
+	"sohoa/storage/ledger"
 )
 
 func newWatchCommand(a *app) *cobra.Command {
@@ -55,7 +56,7 @@ func (a *app) watch(ctx context.Context, o hotfolder.Options) (err error) {
 		return err
 	}
 	defer folder.Close()
-	stop := h.workBeside(ctx, 0, true)
+	stop := h.workBeside(ctx, ledger.WorkOptions{BulkOnly: true})
 	defer func() { err = errors.Join(err, stop()) }()
 	return folder.Watch(ctx)
 }

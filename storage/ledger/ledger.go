@@ -219,6 +219,7 @@ func (l *Ledger) Migrate(ctx context.Context) error {
 		goose.WithAllowOutofOrder(true)} // the pages number their migrations from 01001, the ledger from 02001
 	if l.pool != nil {
 		dialect, dir = goose.DialectPostgres, "migrations/postgres"
+		// The program before this one, which may start beside it, waits for this lock.
 		locker, err := lock.NewPostgresSessionLocker()
 		if err != nil {
 			return fmt.Errorf("migrate: %w", err)
