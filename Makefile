@@ -41,7 +41,7 @@ bench: build tools ## print the figures of docs/benchmarks.md
 conformance: build tools ## judge and normaliser against foreign files, copies against veraPDF
 	@scripts/conformance.sh
 
-soak: build tools ## long runs: kill loop, faults
+soak: build ## long runs: kill loop, faults
 	@scripts/soak.sh
 
 fuzz: ## every fuzz target for FUZZTIME (default 30s) each

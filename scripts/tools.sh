@@ -4,11 +4,12 @@
 set -uo pipefail
 . "$(dirname "$0")/lib.sh"
 
-# Debian packages: a program, and the package that brings it.
+# Debian packages: a program, and the package that brings it; more of them as arguments.
 want=(
   qpdf:qpdf mutool:mupdf-tools pdfinfo:poppler-utils gs:ghostscript
   chromium:chromium soffice:libreoffice-calc-nogui rclone:rclone aws:awscli
   java:default-jre-headless mvn:maven ip:iproute2 npm:npm mkfs.ext4:e2fsprogs systemd-analyze:systemd
+  "$@"
 )
 packages=()
 for pair in "${want[@]}"; do

@@ -202,7 +202,14 @@ func (l *Ledger) Ready(ctx context.Context) error {
 // start at once, one after the other. Migrations only add, so that the program
 // before this one goes on working.
 func (l *Ledger) Migrate(ctx context.Context) error {
-	lead, err := l.awaitLead(ctx, "migrate")
+	lead, err := l.Lead(ctx, "migrate")
+	for ; err == nil && lead == nil; lead, err = l.Lead(ctx, "migrate") {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("migrate: %w", ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
@@ -256,7 +263,6 @@ type tx struct {
 	queued []string
 	last   pgx.Batch    // PostgreSQL: what goes with the commit
 	cells  []tally.Cell // for the counters, at the end
-	rows   []tally.Cell // for single rows of them
 }
 
 func (t *tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
