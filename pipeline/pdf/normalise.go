@@ -72,9 +72,7 @@ func (d *document) normalise(ctx context.Context, q wireQuestion, out string, la
 func (d *document) write(ctx context.Context, f *os.File, q wireQuestion, label Label) (c Copy, err error) {
 	w := draft{f: f}
 	if d.size <= readWhole {
-		if need := int(d.size) + copyGrows; cap(d.room.out) < need {
-			d.room.out = direct.Room(need)
-		}
+		d.room.out = direct.Grow(d.room.out, int(d.size)+copyGrows)
 		w.kept = d.room.out[:0]
 	}
 	defer func() {

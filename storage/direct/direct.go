@@ -160,9 +160,7 @@ func WriteFile(f *os.File, data []byte) error {
 // room for the next file. A file that ends early is io.ErrUnexpectedEOF.
 func ReadFile(f *os.File, size int, buf []byte) (data, room []byte, err error) {
 	need := (size + block - 1) &^ (block - 1)
-	if room = buf; cap(room) < need {
-		room = Room(need)
-	}
+	room = Grow(buf, need)
 	room = room[:cap(room)]
 	if size < least || setDirect(f, true) != nil {
 		_, err = f.ReadAt(room[:size], 0)
@@ -193,4 +191,14 @@ func Room(n int) []byte {
 	b := make([]byte, n+block)
 	skip := block - int(uintptr(unsafe.Pointer(unsafe.SliceData(b)))%block)
 	return b[skip%block : skip%block+n : skip%block+n]
+}
+
+// Grow returns buf where it has room for n bytes, and otherwise new memory of Room,
+// twice as much as buf at least: files of which each is a little larger than the
+// one before do not make garbage of the room for each.
+func Grow(buf []byte, n int) []byte {
+	if cap(buf) >= n {
+		return buf
+	}
+	return Room(max(n, 2*cap(buf)))
 }
