@@ -151,16 +151,14 @@ func (t *thumb) measureInk() (darkness []uint8, w int) {
 	var whole [256]int
 	for ty := range th {
 		for tx := range tw {
-			var hist [256]int
+			var hist [256]uint8 // a tile has 64 pixels
 			n := 0
 			for y := ty * tile; y < min(h, (ty+1)*tile); y++ {
 				for _, v := range t.pix[(y0+y)*t.w+x0+tx*tile : (y0+y)*t.w+x0+min(w, (tx+1)*tile)] {
 					hist[v]++
+					whole[v]++
 					n++
 				}
-			}
-			for i, c := range hist {
-				whole[i] += c
 			}
 			local[ty*tw+tx] = brightest(&hist, n/4)
 		}
@@ -188,9 +186,9 @@ func (t *thumb) measureInk() (darkness []uint8, w int) {
 }
 
 // brightest is the brightness that all but the n brightest pixels stay below.
-func brightest(hist *[256]int, n int) uint8 {
+func brightest[count uint8 | int](hist *[256]count, n int) uint8 {
 	v := 255
-	for sum := hist[255]; v > 0 && sum <= n; sum += hist[v] {
+	for sum := int(hist[255]); v > 0 && sum <= n; sum += int(hist[v]) {
 		v--
 	}
 	return uint8(v)
@@ -250,22 +248,27 @@ func skewOf(dark []uint8, w, least int) float64 {
 		x, y float32
 		v    float32
 	}
-	var dots []dot
-	h := len(dark) / w
-	for i, d := range dark {
+	all := 0
+	for _, d := range dark {
 		if int(d) > least {
-			dots = append(dots, dot{float32(i%w) - float32(w)/2, float32(i / w), float32(d)})
+			all++
 		}
 	}
-	if len(dots) < 40 || len(dots) > len(dark)/2 {
+	if all < 40 || all > len(dark)/2 {
 		return 0
 	}
 	// More than some thousands tell no more.
-	if step := len(dots)/3000 + 1; step > 1 {
-		for i := range len(dots) / step {
-			dots[i] = dots[i*step]
+	step := all/3000 + 1
+	dots := make([]dot, 0, all/step)
+	h, seen := len(dark)/w, 0
+	for i, d := range dark {
+		if int(d) <= least {
+			continue
 		}
-		dots = dots[:len(dots)/step]
+		if seen%step == 0 && len(dots) < cap(dots) {
+			dots = append(dots, dot{float32(i%w) - float32(w)/2, float32(i / w), float32(d)})
+		}
+		seen++
 	}
 	margin := w/2*int(math.Ceil(skewSearched))/57 + 4
 	bins := make([]float32, h+2*margin+2)
@@ -275,12 +278,13 @@ func skewOf(dark []uint8, w, least int) float64 {
 		for _, d := range dots {
 			y := d.y + d.x*tan + float32(margin)
 			i := int(y)
-			if i < 0 || i+1 >= len(bins) {
+			if uint(i) >= uint(len(bins)-1) {
 				continue
 			}
-			f := y - float32(i)
-			bins[i] += d.v * (1 - f)
-			bins[i+1] += d.v * f
+			f := d.v * (y - float32(i))
+			two := bins[i : i+2 : i+2]
+			two[0] += d.v - f
+			two[1] += f
 		}
 		var s float64
 		for i := 1; i < len(bins); i++ {
