@@ -146,7 +146,9 @@ func BenchmarkCluster(b *testing.B) {
 		b.Logf("round %d: rclone %s", k, peer)
 		b.Logf("round %d: received to settled %s; ratio %.2f", k, ours, ours.rate/peer.rate)
 		b.Logf("round %d: the three objects alone %s; ratio %.2f", k, alone, alone.rate/peer.rate)
+		b.ReportMetric(ours.rate/peerThree.rate, "ratio-all-bytes")
 		b.Logf("round %d: the three objects by rclone %s; ratio %.2f", k, peerThree, peerThree.rate/peer.rate)
+		b.Logf("round %d: received to settled beside all objects and bytes that are stored, by rclone: ratio %.2f", k, ours.rate/peerThree.rate)
 	}
 }
 
