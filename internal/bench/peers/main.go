@@ -62,7 +62,8 @@ type match struct {
 
 // way takes documents from their files to where they are kept.
 type way struct {
-	name string
+	name  string
+	least int // documents that are needed to tell one run from another, where that is more than -loop
 	// start makes it ready in an empty folder for that many documents at once.
 	// All that it starts runs below this process.
 	start func(dir string, jobs int) (running, error)
@@ -98,7 +99,7 @@ func (m match) run(ctx context.Context, dir, scan string, jobs, n, slow int) err
 		return err
 	}
 	for _, way := range m.theirs {
-		theirs, err := measure(ctx, way, dir, scan, jobs, slow)
+		theirs, err := measure(ctx, way, dir, scan, jobs, max(slow, way.least))
 		if err != nil {
 			return fmt.Errorf("%s: %w", way.name, err)
 		}

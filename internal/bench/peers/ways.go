@@ -18,7 +18,7 @@ import (
 
 // submitted hands the files in to a server and waits for their verdicts.
 func submitted(name, sohoa string, s3 bool) way {
-	return way{name, func(dir string, jobs int) (r running, err error) {
+	return way{name: name, start: func(dir string, jobs int) (r running, err error) {
 		var env []string
 		if s3 {
 			if r.store, err = startMinIO(dir); err != nil {
@@ -61,7 +61,7 @@ func submitted(name, sohoa string, s3 bool) way {
 // looped sends the files through OCRmyPDF and MinIO's client, as many at once as
 // xargs is told.
 func looped() way {
-	return way{"OCRmyPDF and mc cp, a shell loop", func(dir string, jobs int) (r running, err error) {
+	return way{name: "OCRmyPDF and mc cp, a shell loop", start: func(dir string, jobs int) (r running, err error) {
 		for _, name := range []string{"ocrmypdf", "mc"} {
 			if _, err := exec.LookPath(name); err != nil {
 				return r, err
