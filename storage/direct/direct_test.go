@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"testing"
 	"testing/iotest"
+	"unsafe"
 )
 
 // The folders of the test: the disk, and where Linux has it a memory file system,
@@ -119,5 +120,23 @@ func TestWriterReportsErrors(t *testing.T) {
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestGrow: room that is enough stays; of a run of ever larger files few need new.
+func TestGrow(t *testing.T) {
+	var room []byte
+	made := 0
+	for n := block; n <= 100*block; n += block {
+		was := room
+		if room = Grow(room, n); cap(room) < n {
+			t.Fatalf("room for %d of %d bytes", cap(room), n)
+		}
+		if unsafe.SliceData(was) != unsafe.SliceData(room) {
+			made++
+		}
+	}
+	if made > 8 {
+		t.Errorf("new room %d times", made)
 	}
 }
