@@ -24,8 +24,8 @@ import (
 	"sohoa/internal/testneed"
 	"sohoa/pipeline"
 	"sohoa/storage"
+	"sohoa/storage/ledger"
 	"sohoa/storage/storagetest"
-	"sohoa/tally"
 )
 
 const crashEnv = "SOHOA_TEST_CRASH"
@@ -371,7 +371,7 @@ func compareAfterLoad(t *testing.T, r *rig, want string) {
 	if found := r.deeply(t); len(found) > 0 {
 		t.Errorf("verification finds %q", found)
 	}
-	if err := r.ledger.Recount(t.Context(), func(c tally.Cell) { t.Errorf("the counters differ from the recount by %+v", c) }); err != nil {
+	if err := r.ledger.Recount(t.Context(), func(m ledger.Miscount) { t.Errorf("%s: %v", m.Unit, m) }); err != nil {
 		t.Error(err)
 	}
 }

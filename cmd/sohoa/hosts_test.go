@@ -29,7 +29,6 @@ import (
 	"sohoa/internal/testneed"
 	"sohoa/storage/ledger"
 	"sohoa/storage/storagetest/servers"
-	"sohoa/tally"
 )
 
 // TestHosts runs the program on hosts of their own, which are network namespaces:
@@ -207,7 +206,7 @@ func TestHosts(t *testing.T) {
 	if len(have) < len(codes) || len(codes) < 100 {
 		t.Errorf("%d documents were acknowledged, %d are there", len(codes), len(have))
 	}
-	if err := l.Recount(ctx, func(c tally.Cell) { t.Errorf("the tallies differ: %+v", c) }); err != nil {
+	if err := l.Recount(ctx, func(m ledger.Miscount) { t.Errorf("%s: %v", m.Unit, m) }); err != nil {
 		t.Fatal(err)
 	}
 	cmd := hosts[0].command("verify", "--deep")

@@ -19,7 +19,7 @@ import (
 )
 
 func newRebuildCommand(a *app) *cobra.Command {
-	var restart bool
+	var restart, figures bool
 	cmd := &cobra.Command{
 		Use:   "rebuild",
 		Short: "The ledger from the archive",
@@ -27,10 +27,20 @@ func newRebuildCommand(a *app) *cobra.Command {
 closed periods in the order in which they were kept, then every record, refusal and
 tombstone with what happened later. What the ledger already has changes nothing.
 Broken off, it goes on where it was when it is started again; --restart begins anew,
-for an archive into which older files were copied meanwhile.`,
+for an archive into which older files were copied meanwhile.
+
+With --figures it only counts the figures of the ledger anew, from its own
+dossiers, results and documents, puts right what differs (which verify calls
+tally) and prints it; nothing else is touched, and others may go on working.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx := cmd.Context()
+			switch {
+			case figures && restart:
+				return usage("--figures has nothing to --restart")
+			case figures:
+				return a.refill(ctx)
+			}
 			h, err := a.openArchive(ctx)
 			if err != nil {
 				return err
@@ -57,7 +67,26 @@ for an archive into which older files were copied meanwhile.`,
 		},
 	}
 	cmd.Flags().BoolVar(&restart, "restart", false, "begin anew instead of going on where the last run was broken off")
+	cmd.Flags().BoolVar(&figures, "figures", false, "count the figures anew from the ledger's own rows, and nothing else")
 	return cmd
+}
+
+// refill puts the figures of the ledger right.
+func (a *app) refill(ctx context.Context) error {
+	h, err := a.openLedger(ctx)
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	n := 0
+	err = h.ledger.Refill(ctx, func(m ledger.Miscount) {
+		n++
+		fmt.Fprintf(a.stdout, "%s: %v\n", m.Unit, m)
+	})
+	if err == nil {
+		fmt.Fprintf(a.stdout, "differences put right: %d\n", n)
+	}
+	return err
 }
 
 // restore brings back what the archive keeps besides documents.

@@ -17,7 +17,6 @@ import (
 	"sohoa/internal/testneed"
 	"sohoa/storage/ledger"
 	"sohoa/storage/storagetest/servers"
-	"sohoa/tally"
 )
 
 // TestRollingUpgrade: the program of an older commit (SOHOA_UPGRADE_FROM) goes on
@@ -131,7 +130,7 @@ func TestRollingUpgrade(t *testing.T) {
 	if all != stored || stored < len(codes) {
 		t.Errorf("%d acknowledged, %d stored, of %d dossiers", len(codes), all, stored)
 	}
-	if err := l.Recount(t.Context(), func(c tally.Cell) { t.Errorf("the tallies differ: %+v", c) }); err != nil {
+	if err := l.Recount(t.Context(), func(m ledger.Miscount) { t.Errorf("%s: %v", m.Unit, m) }); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := after.command("verify", "--deep").CombinedOutput(); err != nil {

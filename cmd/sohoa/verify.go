@@ -15,7 +15,6 @@ import (
 	"sohoa/pipeline"
 	"sohoa/storage"
 	"sohoa/storage/ledger"
-	"sohoa/tally"
 )
 
 // verifyOptions are the flags of verify.
@@ -100,8 +99,12 @@ func (a *app) verify(ctx context.Context, o verifyOptions) error {
 		}
 		return err
 	}
-	if err := a.write(o.out, func(w io.Writer) error { return h.differences(ctx, c, w) }); err != nil {
+	tallies := false
+	if err := a.write(o.out, func(w io.Writer) (err error) { tallies, err = h.differences(ctx, c, w); return err }); err != nil {
 		return err
+	}
+	if tallies {
+		fmt.Fprintln(a.stderr, "sohoa: sohoa rebuild --figures puts the tallies right")
 	}
 	if c.Differences > 0 {
 		return &exitError{exitDifference, fmt.Errorf("%d differences", c.Differences)}
@@ -114,20 +117,22 @@ func (a *app) verify(ctx context.Context, o verifyOptions) error {
 	return nil
 }
 
-// differences writes what a check found; nothing where it found nothing.
-func (h *house) differences(ctx context.Context, c dossier.Check, w io.Writer) error {
+// differences writes what a check found; nothing where it found nothing. It
+// reports whether tallies are among it.
+func (h *house) differences(ctx context.Context, c dossier.Check, w io.Writer) (tallies bool, err error) {
 	if c.Differences == 0 {
-		return nil
+		return false, nil
 	}
 	report := csv.NewWriter(w)
 	report.Write([]string{"difference", "document", "key", "detail"})
 	if err := h.ledger.EachDifference(ctx, c.ID, func(d dossier.Difference) error {
+		tallies = tallies || d.Kind == dossier.TallyDiffers
 		return report.Write([]string{string(d.Kind), d.Document, d.Key, d.Detail})
 	}); err != nil {
-		return err
+		return tallies, err
 	}
 	report.Flush()
-	return report.Error()
+	return tallies, report.Error()
 }
 
 // verifyStages are what is held against each other besides archive and ledger.
@@ -146,9 +151,8 @@ func (h *house) verifyStages(head *string) []pipeline.VerifyStage {
 			return h.pipeline.VerifyClosings(ctx, kept, found)
 		}},
 		{Name: "tallies", Run: func(ctx context.Context, found func(dossier.Difference)) error {
-			return h.ledger.Recount(ctx, func(c tally.Cell) {
-				found(dossier.Difference{Kind: dossier.TallyDiffers, Key: string(c.Unit),
-					Detail: fmt.Sprintf("%s %s: the counters differ from the recount by %+d/%+d", c.Series, c.Day, c.Numerator, c.Denominator)})
+			return h.ledger.Recount(ctx, func(m ledger.Miscount) {
+				found(dossier.Difference{Kind: dossier.TallyDiffers, Key: string(m.Unit), Detail: m.String()})
 			})
 		}},
 		{Name: "audit", Run: func(ctx context.Context, found func(dossier.Difference)) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"io"
 	"os"
 	"path/filepath"
@@ -89,6 +90,39 @@ func TestVerifyKilled(t *testing.T) {
 	if again := last(); again.ID == got.ID || again.Bytes != got.Bytes || again.Objects != got.Objects {
 		t.Errorf("in one go %+v, killed %+v", again, got)
 	}
+}
+
+// TestFiguresMended: what verify finds wrong of the ledger's own figures is put
+// right beside a server that runs.
+func TestFiguresMended(t *testing.T) {
+	s := newSite(t)
+	s.fill(3, 1000)
+	s.start()
+	s.run(0, "verify")
+	before, _ := s.run(0, "report")
+	db, err := sql.Open("sqlite", filepath.Join(s.dir, "data", "ledger.db")+"?_busy_timeout=10000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(`UPDATE counter SET d1 = COALESCE(d1, 0) + 7 WHERE period = 2024; UPDATE dossier SET components = components + 1`); err != nil {
+		t.Fatal(err)
+	}
+	if out, said := s.run(exitDifference, "verify"); !strings.Contains(out, "dossiers and 0 results differ") || !strings.Contains(said, "sohoa rebuild --figures") {
+		t.Errorf("verify: %s%s", out, said)
+	}
+	s.run(exitUsage, "rebuild", "--figures", "--restart")
+	if out, _ := s.run(0, "rebuild", "--figures"); !strings.Contains(out, "2024-00-00: the counters differ from the recount by +0/+7") {
+		t.Errorf("rebuild --figures: %s", out)
+	}
+	s.run(0, "verify")
+	if after, _ := s.run(0, "report"); after != before {
+		t.Errorf("the report was\n%s\nand is\n%s", before, after)
+	}
+	if out, _ := s.run(0, "rebuild", "--figures"); out != "differences put right: 0\n" {
+		t.Errorf("once more: %s", out)
+	}
+	s.stop()
 }
 
 // TestVerifyByPlan: the check in the background is spread over its days, done by

@@ -563,7 +563,7 @@ func BenchmarkOpen(b *testing.B) {
 func BenchmarkRecount(b *testing.B) {
 	bench(b, "recount", func(b *testing.B, l *Ledger, rows int) {
 		for b.Loop() {
-			must(b, l.Recount(b.Context(), func(tally.Cell) {}))
+			must(b, l.Recount(b.Context(), func(Miscount) {}))
 		}
 		b.ReportMetric(float64(rows*b.N)/b.Elapsed().Seconds(), "dossiers/s")
 	})

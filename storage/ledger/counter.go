@@ -132,7 +132,7 @@ func (l *Ledger) migrateSeries(ctx context.Context) error {
 		return nil
 	}
 	l.log.Info().Int("series", unfilled).Msg("counting what was not counted before")
-	if err := l.Refill(ctx); err != nil {
+	if err := l.Refill(ctx, func(Miscount) {}); err != nil {
 		return err
 	}
 	if err := l.update(ctx, func(ctx context.Context, t *tx) error {
@@ -149,18 +149,30 @@ func (l *Ledger) migrateSeries(ctx context.Context) error {
 func monthOf(day dossier.Date) int64 { return int64(day) / 100 }
 func yearOf(day dossier.Date) int64  { return int64(day) / 10000 }
 
-// add has the cells put into the counters when the transaction ends.
+// add has the cells, of days, put into the counters when the transaction ends.
 func (t *tx) add(_ context.Context, cells []tally.Cell) error {
+	t.cells = append(t.cells, cells...)
+	return t.l.series.have(cells)
+}
+
+// addRows has each cell put into its own row of the counters, whatever that of its
+// month and year: those have Days of their own, 20240800 and 20240000.
+func (t *tx) addRows(cells []tally.Cell) error {
+	t.rows = append(t.rows, cells...)
+	return t.l.series.have(cells)
+}
+
+// have is an unknownSeriesError where a cell's series has no columns.
+func (c *seriesCache) have(cells []tally.Cell) error {
 	var unknown unknownSeriesError
-	for _, c := range cells {
-		if _, ok := t.l.series.known(c.Series); !ok && !slices.Contains(unknown, c.Series) {
-			unknown = append(unknown, c.Series)
+	for _, x := range cells {
+		if _, ok := c.known(x.Series); !ok && !slices.Contains(unknown, x.Series) {
+			unknown = append(unknown, x.Series)
 		}
 	}
 	if unknown != nil {
 		return unknown
 	}
-	t.cells = append(t.cells, cells...)
 	return nil
 }
 
@@ -175,9 +187,9 @@ func (t *tx) counterRows() (head, tail string, rows [][]any) {
 	}
 	type row [2 * slots]int64 // n0, d0, n1, d1, …
 	sums := map[key]*row{}
-	for _, c := range t.cells {
+	put := func(c tally.Cell, periods ...int64) {
 		slot, _ := t.l.series.known(c.Series)
-		for _, p := range [3]int64{int64(c.Day), monthOf(c.Day), yearOf(c.Day)} {
+		for _, p := range periods {
 			r := sums[key{c.Unit, p}]
 			if r == nil {
 				r = new(row)
@@ -186,6 +198,16 @@ func (t *tx) counterRows() (head, tail string, rows [][]any) {
 			r[2*slot] += c.Numerator
 			r[2*slot+1] += c.Denominator
 		}
+	}
+	for _, c := range t.cells {
+		put(c, int64(c.Day), monthOf(c.Day), yearOf(c.Day))
+	}
+	for _, c := range t.rows {
+		period := int64(c.Day)
+		for period%100 == 0 { // a month or a year
+			period /= 100
+		}
+		put(c, period)
 	}
 	var used row
 	keys := make([]key, 0, len(sums))

@@ -299,18 +299,35 @@ func (t *tx) holdResults(ctx context.Context, keys []resultKey) (map[resultKey]*
 	return out, nil
 }
 
+// digitised tells which of a unit's results in force have a document in force.
+func digitised(ctx context.Context, q querier, unit dossier.UnitCode, numbers []string) (map[string]bool, error) {
+	text, args := in("number_key", 2, numbers)
+	out := map[string]bool{}
+	err := query(ctx, q, `SELECT DISTINCT number_key FROM document WHERE unit = $1 AND `+text+` AND number_key <> '' AND counts = 1`,
+		append([]any{string(unit)}, args...), func(r *sql.Rows) error {
+			var number string
+			err := r.Scan(&number)
+			out[number] = true
+			return err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("documents of results: %w", err)
+	}
+	return out, nil
+}
+
 // refreshResult brings a locked result up to its documents.
 func (t *tx) refreshResult(ctx context.Context, e *legacy) (before, after []tally.Cell, err error) {
-	var n int
-	if err := t.QueryRowContext(ctx, `SELECT COUNT(*) FROM document WHERE unit = $1 AND number_key = $2 AND number_key <> '' AND counts = 1`,
-		string(e.key.unit), e.key.number).Scan(&n); err != nil {
-		return nil, nil, fmt.Errorf("documents of a result: %w", err)
+	have, err := digitised(ctx, t, e.key.unit, []string{e.key.number})
+	if err != nil {
+		return nil, nil, err
 	}
-	if e.digitised == (n > 0) {
+	now := have[e.key.number]
+	if e.digitised == now {
 		return nil, nil, nil
 	}
 	before = e.cells()
-	e.digitised = n > 0
+	e.digitised = now
 	after = e.cells()
 	if _, err := t.Exec(ctx, `UPDATE result SET digitised = $1 WHERE unit = $2 AND number_key = $3`, bit(e.digitised), string(e.key.unit), e.key.number); err != nil {
 		return nil, nil, fmt.Errorf("digitised result: %w", err)

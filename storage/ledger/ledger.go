@@ -263,6 +263,7 @@ type tx struct {
 	queued []string
 	last   pgx.Batch    // PostgreSQL: what goes with the commit
 	cells  []tally.Cell // for the counters, at the end
+	rows   []tally.Cell // for single rows of them
 }
 
 func (t *tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {

@@ -122,7 +122,7 @@ func wantRate(t testing.TB, l *Ledger, id string, num, den int64) {
 
 func sound(t testing.TB, l *Ledger) {
 	t.Helper()
-	must(t, l.Recount(t.Context(), func(c tally.Cell) { t.Errorf("counters differ from a recount: %+v", c) }))
+	must(t, l.Recount(t.Context(), func(m Miscount) { t.Errorf("%s: %v", m.Unit, m) }))
 }
 
 // TestMigrateAtOnce: several programs start on an empty database.

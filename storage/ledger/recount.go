@@ -3,88 +3,139 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"sohoa/dossier"
 	"sohoa/tally"
 )
 
+// Miscount is where the ledger's own figures differ from a recount: in a cell of
+// the counters, which is then what they have minus what they should have (days,
+// months, Day 20240800, and years, Day 20240000, each); or, where it names no
+// series, in so many of the unit's dossiers and results, whose rows say something
+// else of their documents and procedures than these do.
+type Miscount struct {
+	tally.Cell
+	Dossiers, Results int
+}
+
+func (m Miscount) String() string {
+	if m.Series == "" {
+		return fmt.Sprintf("%d dossiers and %d results differ from their documents and procedures", m.Dossiers, m.Results)
+	}
+	return fmt.Sprintf("%s %s: the counters differ from the recount by %+d/%+d", m.Series, m.Day, m.Numerator, m.Denominator)
+}
+
 // Recount computes every cell anew, from the register's rows and the documents
-// in force, and reports where the counters differ: the cell reported is what the
-// counters have minus what they should have. Days, months (Day 20240800) and
-// years (Day 20240000) are compared each. It reads one state of the database
-// and changes nothing.
-func (l *Ledger) Recount(ctx context.Context, report func(diff tally.Cell)) error {
-	err := l.snapshot(ctx, func(ctx context.Context, q querier) error {
-		names, err := seriesNames(ctx, q)
-		if err != nil {
-			return err
-		}
-		procedures, err := allProcedures(ctx, q)
-		if err != nil {
-			return err
-		}
-		units, err := countingUnits(ctx, q)
-		if err != nil {
-			return err
-		}
-		for _, u := range units {
-			cells, err := recountUnit(ctx, q, u, procedures)
-			if err != nil {
-				return err
-			}
-			have, err := countersOf(ctx, q, u, names)
-			if err != nil {
-				return err
-			}
-			for _, c := range tally.Diff(withRollUps(cells), have) {
-				report(c)
-			}
-		}
-		return nil
-	})
-	if err != nil {
+// in force, and reports where the counters, or what the rows say of their
+// documents, differ. It reads one state of the database and changes nothing.
+func (l *Ledger) Recount(ctx context.Context, report func(Miscount)) error {
+	if err := l.recount(ctx, onlookers{}, report); err != nil {
 		return fmt.Errorf("recount: %w", err)
 	}
 	return nil
 }
 
-// Refill computes every counter anew and writes it, a unit a transaction, during
-// which nobody else writes. Migrate calls it when this program counts something
-// that the one before it did not; and it is how counters are mended that a
-// recount found wrong.
-func (l *Ledger) Refill(ctx context.Context) error {
-	units, err := countingUnits(ctx, l.read)
-	if err != nil {
+// Refill puts right whatever Recount reports, and reports it when it has been put
+// right. Broken off, it has harmed nothing, and another goes on.
+//
+// Nobody waits for it. Every writer changes the rows and the counters by the same,
+// so how far the counters are from what the rows count for stays as it is while
+// others write: it is told from one state of the database and taken off in
+// another. And a row is brought up to its documents as by any change to them. So
+// that nothing is taken off twice, one does it at a time; others wait for it.
+func (l *Ledger) Refill(ctx context.Context, report func(Miscount)) error {
+	if err := l.refill(ctx, report); err != nil {
 		return fmt.Errorf("refill the counters: %w", err)
 	}
-	for _, u := range units {
-		err := l.update(ctx, func(ctx context.Context, t *tx) error {
-			if t.pgx != nil {
-				if _, err := t.Exec(ctx, `LOCK TABLE procedure, dossier, result, document IN SHARE MODE`); err != nil {
-					return err
-				}
-			}
-			procedures, err := allProcedures(ctx, t)
-			if err != nil {
-				return err
-			}
-			cells, err := recountUnit(ctx, t, u, procedures)
-			if err != nil {
-				return err
-			}
-			if _, err := t.Exec(ctx, `DELETE FROM counter WHERE unit = $1`, string(u)); err != nil {
-				return err
-			}
-			return t.add(ctx, cells)
-		})
-		if err != nil {
-			return fmt.Errorf("refill the counters: %w", err)
+	return nil
+}
+
+func (l *Ledger) refill(ctx context.Context, report func(Miscount)) error {
+	lead, err := l.Lead(ctx, "figures")
+	for ; lead == nil && err == nil; lead, err = l.Lead(ctx, "figures") {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(100 * time.Millisecond):
 		}
 	}
-	return nil
+	if err != nil {
+		return err
+	}
+	defer lead.End()
+	return l.recount(ctx, menders{l, lead}, report)
+}
+
+// repair is told what a recount finds wrong: dossiers and results whose rows are, at
+// most a page of them at a time, and what the rows of a unit's counters lack (a
+// month's and a year's included) beside what its dossiers and results, as their
+// rows stand, count for.
+type repair interface {
+	dossiers(ctx context.Context, wrong []dossier.Code) error
+	results(ctx context.Context, wrong []resultKey) error
+	counters(ctx context.Context, lacking []tally.Cell) error
+}
+
+type onlookers struct{}
+
+func (onlookers) dossiers(context.Context, []dossier.Code) error { return nil }
+func (onlookers) results(context.Context, []resultKey) error     { return nil }
+func (onlookers) counters(context.Context, []tally.Cell) error   { return nil }
+
+// menders write what a recount reads on one state of the database, beside it.
+type menders struct {
+	*Ledger
+	lead *Lead
+}
+
+// dossiers brings them up to their procedures and documents, and the counters with
+// them.
+func (m menders) dossiers(ctx context.Context, codes []dossier.Code) error {
+	return m.update(ctx, func(ctx context.Context, t *tx) error {
+		if err := t.followProcedures(ctx, codes); err != nil {
+			return err
+		}
+		held, err := t.lockDossiers(ctx, codes)
+		if err != nil {
+			return err
+		}
+		before, after, err := t.refresh(ctx, held)
+		if err != nil {
+			return err
+		}
+		return t.add(ctx, tally.Diff(before, after))
+	})
+}
+
+func (m menders) results(ctx context.Context, keys []resultKey) error {
+	return m.update(ctx, func(ctx context.Context, t *tx) error {
+		held, err := t.holdResults(ctx, keys)
+		if err != nil {
+			return err
+		}
+		for _, e := range held {
+			before, after, err := t.refreshResult(ctx, e)
+			if err != nil {
+				return err
+			}
+			if err := t.add(ctx, tally.Diff(before, after)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (m menders) counters(ctx context.Context, lacking []tally.Cell) error {
+	if !m.lead.Held(ctx) {
+		return errors.New("the connection broke: another may be at it")
+	}
+	return m.update(ctx, func(_ context.Context, t *tx) error { return t.addRows(lacking) })
 }
 
 func seriesNames(ctx context.Context, q querier) (map[int]tally.Series, error) {
@@ -125,15 +176,18 @@ func (t truth) of(e *entry) bool {
 	if t.open[e.Procedure.National()] {
 		return e.ReturnsDocument
 	}
-	if v, ok := t.returns[e.Procedure]; ok {
-		return v
+	for _, p := range [2]dossier.ProcedureCode{e.Procedure, e.Procedure.National()} {
+		if v, ok := t.returns[p]; ok {
+			return v
+		}
 	}
-	return t.returns[e.Procedure.National()]
+	return e.ReturnsDocument // nobody says otherwise
 }
 
-// countingUnits lists every unit that has a dossier, a result or a counter.
+// countingUnits lists every unit that has a dossier, a result or a counter, and the
+// empty one, whose the dossiers are that the register does not know.
 func countingUnits(ctx context.Context, q querier) ([]dossier.UnitCode, error) {
-	var out []dossier.UnitCode
+	out := []dossier.UnitCode{""}
 	for _, table := range []string{"dossier", "result", "counter"} {
 		// One step down the index a unit: a DISTINCT would read all of it.
 		last := dossier.UnitCode("")
@@ -165,66 +219,166 @@ func withRollUps(days []tally.Cell) []tally.Cell {
 	return tally.Sum(cells)
 }
 
-// recountUnit computes the cells of a unit's days from its dossiers, results and
-// their documents.
-func recountUnit(ctx context.Context, q querier, unit dossier.UnitCode, procedures truth) ([]tally.Cell, error) {
-	var cells []tally.Cell
-	compact := 1 << 16
-	take := func(more []tally.Cell) {
-		if cells = append(cells, more...); len(cells) > compact {
-			cells = tally.Sum(cells)
-			compact = max(compact, 2*len(cells))
-		}
+// cellSum adds up cells in little memory.
+type cellSum struct {
+	cells   []tally.Cell
+	compact int
+}
+
+func (s *cellSum) add(more []tally.Cell) {
+	if s.cells = append(s.cells, more...); len(s.cells) > max(s.compact, 1<<16) {
+		s.cells = tally.Sum(s.cells)
+		s.compact = 2 * len(s.cells)
 	}
+}
+
+// recount counts every unit anew on one state of the database, so that none of its
+// dossiers is passed over, whatever unit it moves to meanwhile.
+func (l *Ledger) recount(ctx context.Context, w repair, report func(Miscount)) error {
+	return l.snapshot(ctx, func(ctx context.Context, q querier) error {
+		names, err := seriesNames(ctx, q)
+		if err != nil {
+			return err
+		}
+		procedures, err := allProcedures(ctx, q)
+		if err != nil {
+			return err
+		}
+		units, err := countingUnits(ctx, q)
+		if err != nil {
+			return err
+		}
+		r := recount{q, names, procedures, w}
+		for _, u := range units {
+			found, err := r.unit(ctx, u)
+			if err != nil {
+				return err
+			}
+			for _, m := range found {
+				report(m)
+			}
+		}
+		return nil
+	})
+}
+
+type recount struct {
+	q          querier
+	names      map[int]tally.Series
+	procedures truth
+	repair     repair
+}
+
+// unit answers what is wrong of a unit, of which its repair has been told.
+func (r *recount) unit(ctx context.Context, unit dossier.UnitCode) (found []Miscount, err error) {
+	// due is what the unit should count; off is what those rows that are wrong
+	// count for beyond what they should.
+	var due, off cellSum
+	rows := Miscount{Cell: tally.Cell{Unit: unit}}
+	if rows.Dossiers, err = r.dossiers(ctx, unit, &due, &off); err != nil {
+		return nil, err
+	}
+	if rows.Results, err = r.results(ctx, unit, &due, &off); err != nil {
+		return nil, err
+	}
+	have, err := countersOf(ctx, r.q, unit, r.names)
+	if err != nil {
+		return nil, err
+	}
+	if rows.Dossiers > 0 || rows.Results > 0 {
+		found = append(found, rows)
+	}
+	for _, c := range tally.Diff(withRollUps(due.cells), have) {
+		found = append(found, Miscount{Cell: c})
+	}
+	if lacking := tally.Diff(have, withRollUps(append(due.cells, off.cells...))); len(lacking) > 0 {
+		return found, r.repair.counters(ctx, lacking)
+	}
+	return found, nil
+}
+
+// dossiers adds up what the unit's dossiers should count, and returns how many
+// are wrong.
+func (r *recount) dossiers(ctx context.Context, unit dossier.UnitCode, due, off *cellSum) (wrong int, err error) {
 	at := listPlace{unit: unit, day: -1}
 	for {
 		var got []*entry
-		if err := query(ctx, q, `SELECT `+dossierColumns+` FROM dossier WHERE unit = $1 AND (received_day, code) > ($2, $3)
-			ORDER BY received_day, code LIMIT 500`, []any{string(unit), int64(at.day), string(at.code)}, func(r *sql.Rows) error {
-			e, err := scanDossier(r)
+		if err := query(ctx, r.q, `SELECT `+dossierColumns+` FROM dossier WHERE unit = $1 AND (received_day, code) > ($2, $3)
+			ORDER BY received_day, code LIMIT 500`, []any{string(unit), int64(at.day), string(at.code)}, func(rows *sql.Rows) error {
+			e, err := scanDossier(rows)
 			got = append(got, e)
 			return err
-		}); err != nil {
-			return nil, err
-		}
-		if len(got) == 0 {
-			break
+		}); err != nil || len(got) == 0 {
+			return wrong, err
 		}
 		codes := make([]dossier.Code, len(got))
 		for i, e := range got {
 			codes[i] = e.Code
 		}
-		f, err := facts(ctx, q, codes)
+		f, err := facts(ctx, r.q, codes)
 		if err != nil {
-			return nil, err
+			return wrong, err
 		}
+		var differ []dossier.Code
 		for _, e := range got {
-			e.Facts, e.ReturnsDocument = f[e.Code], procedures.of(e)
-			take(e.cells())
+			own := *e
+			e.Facts, e.ReturnsDocument = f[e.Code], r.procedures.of(e)
+			due.add(e.cells())
+			if e.Facts != own.Facts || e.ReturnsDocument != own.ReturnsDocument {
+				differ = append(differ, e.Code)
+				off.add(tally.Diff(e.cells(), own.cells()))
+			}
+		}
+		if len(differ) > 0 {
+			wrong += len(differ)
+			if err := r.repair.dossiers(ctx, differ); err != nil {
+				return wrong, err
+			}
 		}
 		last := got[len(got)-1]
 		at.day, at.code = dossier.DateOf(last.ReceivedAt), last.Code
 	}
-	digitised := map[string]bool{}
-	if err := query(ctx, q, `SELECT DISTINCT number_key FROM document WHERE unit = $1 AND number_key <> '' AND counts = 1`, []any{string(unit)}, func(r *sql.Rows) error {
-		var k string
-		err := r.Scan(&k)
-		digitised[k] = true
-		return err
-	}); err != nil {
-		return nil, err
-	}
-	if err := query(ctx, q, `SELECT `+resultColumns+` FROM result WHERE unit = $1`, []any{string(unit)}, func(r *sql.Rows) error {
-		e, err := scanResult(r)
-		if err == nil {
-			e.digitised = digitised[e.key.number]
-			take(e.cells())
+}
+
+// results does the same with the unit's results in force.
+func (r *recount) results(ctx context.Context, unit dossier.UnitCode, due, off *cellSum) (wrong int, err error) {
+	after := ""
+	for {
+		var got []*legacy
+		if err := query(ctx, r.q, `SELECT `+resultColumns+` FROM result WHERE unit = $1 AND number_key > $2 ORDER BY number_key LIMIT 500`,
+			[]any{string(unit), after}, func(rows *sql.Rows) error {
+				e, err := scanResult(rows)
+				got = append(got, e)
+				return err
+			}); err != nil || len(got) == 0 {
+			return wrong, err
 		}
-		return err
-	}); err != nil {
-		return nil, err
+		numbers := make([]string, len(got))
+		for i, e := range got {
+			numbers[i] = e.key.number
+		}
+		have, err := digitised(ctx, r.q, unit, numbers)
+		if err != nil {
+			return wrong, err
+		}
+		var differ []resultKey
+		for _, e := range got {
+			own := *e
+			e.digitised = have[e.key.number]
+			due.add(e.cells())
+			if e.digitised != own.digitised {
+				differ = append(differ, e.key)
+				off.add(tally.Diff(e.cells(), own.cells()))
+			}
+		}
+		if len(differ) > 0 {
+			wrong += len(differ)
+			if err := r.repair.results(ctx, differ); err != nil {
+				return wrong, err
+			}
+		}
+		after = numbers[len(numbers)-1]
 	}
-	return tally.Sum(cells), nil
 }
 
 // countersOf reads a unit's counters as cells.

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"sohoa/dossier"
@@ -10,7 +11,8 @@ import (
 )
 
 // TestRefill: what was counted wrongly, or not at all by the program before this
-// one, is right after Refill and after Migrate.
+// one, is right after Refill and after Migrate; and so are the rows from which the
+// next change counts.
 func TestRefill(t *testing.T) {
 	engines(t, func(t *testing.T, dsn string) {
 		l := open(t, dsn, Options{})
@@ -20,6 +22,9 @@ func TestRefill(t *testing.T) {
 		got[Outcome](t)(l.ImportResults(t.Context(), []dossier.Result{{Number: "1", Unit: "H51.05", AuthorityLevel: dossier.District, IssuedOn: 20190102}}))
 		store(t, l, dossier.Slip{Kind: dossier.Component, Dossier: one.Code, Unit: one.Unit}, false)
 		store(t, l, dossier.Slip{Kind: dossier.ResultKind, Dossier: one.Code, Unit: one.Unit}, true)
+		unknown := registered(3, "H51.05")
+		store(t, l, dossier.Slip{Kind: dossier.Component, Dossier: unknown.Code, Unit: unknown.Unit}, false)
+		store(t, l, dossier.Slip{Kind: dossier.ResultInForce, Number: "1", Unit: "H51.05"}, false)
 		sound(t, l)
 		for name, harm := range map[string]string{
 			"a row is gone":      `DELETE FROM counter WHERE unit = 'H51.05'`,
@@ -27,12 +32,19 @@ func TestRefill(t *testing.T) {
 			"a row too many":     `INSERT INTO counter (unit, period, d1) VALUES ('H51', 20240101, 7)`,
 			"a series is new":    `UPDATE counter SET n2 = NULL, d2 = NULL`,
 			"another dossier is": `UPDATE dossier SET unit = 'H51' WHERE unit = 'H51.04'`,
+			"facts are off":      `UPDATE dossier SET components = 7, reused = 2, legal_results = 0 WHERE known = 1`,
+			"of an unknown, too": `UPDATE dossier SET personal = 3 WHERE known = 0`,
+			"none returns":       `UPDATE dossier SET returns_document = 0`,
+			"digitised is off":   `UPDATE result SET digitised = 1 - digitised`,
+			"all of it":          `UPDATE dossier SET results = 1 - results; UPDATE result SET digitised = 1 - digitised; DELETE FROM counter`,
 		} {
-			if _, err := l.write.ExecContext(t.Context(), harm); err != nil {
-				t.Fatal(err)
+			for one := range strings.SplitSeq(harm, "; ") {
+				if _, err := l.write.ExecContext(t.Context(), one); err != nil {
+					t.Fatal(err)
+				}
 			}
 			found := 0
-			must(t, l.Recount(t.Context(), func(tally.Cell) { found++ }))
+			must(t, l.Recount(t.Context(), func(Miscount) { found++ }))
 			if found == 0 {
 				t.Errorf("%s: the recount finds nothing", name)
 			}
@@ -42,11 +54,23 @@ func TestRefill(t *testing.T) {
 				}
 				must(t, l.Migrate(t.Context()))
 			} else {
-				must(t, l.Refill(t.Context()))
+				mended := 0
+				must(t, l.Refill(t.Context(), func(Miscount) { mended++ }))
+				if mended != found {
+					t.Errorf("%s: %d mended of %d found", name, mended, found)
+				}
 			}
 			sound(t, l)
+			must(t, l.Refill(t.Context(), func(m Miscount) { t.Errorf("%s: found again: %s: %v", name, m.Unit, m) }))
 		}
 		wantRate(t, l, "4.2", 1, 2)
+		store(t, l, dossier.Slip{Kind: dossier.Component, Dossier: two.Code, Unit: two.Unit}, false)
+		store(t, l, dossier.Slip{Kind: dossier.ResultKind, Dossier: two.Code, Unit: two.Unit}, true)
+		store(t, l, dossier.Slip{Kind: dossier.ResultInForce, Number: "2", Unit: "H51.05"}, false)
+		got[Outcome](t)(l.ImportDossiers(t.Context(), []dossier.Registered{unknown}))
+		got[Outcome](t)(l.ImportProcedures(t.Context(), []dossier.Procedure{{Code: "1.004946", Name: "Thủ tục"}}))
+		sound(t, l)
+		wantRate(t, l, "4.2", 3, 3)
 	})
 }
 
