@@ -39,6 +39,20 @@ func (l *Ledger) Lead(ctx context.Context, name string) (d *Lead, err error) {
 	return d, nil
 }
 
+// awaitLead takes the lead as soon as nobody else has it.
+func (l *Ledger) awaitLead(ctx context.Context, name string) (*Lead, error) {
+	for {
+		if d, err := l.Lead(ctx, name); d != nil || err != nil {
+			return d, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
 func (l *Ledger) leadFile(ctx context.Context, name string) (*Lead, error) {
 	file, err := l.file(ctx)
 	if err != nil {

@@ -202,14 +202,7 @@ func (l *Ledger) Ready(ctx context.Context) error {
 // start at once, one after the other. Migrations only add, so that the program
 // before this one goes on working.
 func (l *Ledger) Migrate(ctx context.Context) error {
-	lead, err := l.Lead(ctx, "migrate")
-	for ; err == nil && lead == nil; lead, err = l.Lead(ctx, "migrate") {
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("migrate: %w", ctx.Err())
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
+	lead, err := l.awaitLead(ctx, "migrate")
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}

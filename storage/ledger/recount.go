@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"sohoa/dossier"
 	"sohoa/tally"
@@ -56,14 +55,7 @@ func (l *Ledger) Refill(ctx context.Context, report func(Miscount)) error {
 }
 
 func (l *Ledger) refill(ctx context.Context, report func(Miscount)) error {
-	lead, err := l.Lead(ctx, "figures")
-	for ; lead == nil && err == nil; lead, err = l.Lead(ctx, "figures") {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(100 * time.Millisecond):
-		}
-	}
+	lead, err := l.awaitLead(ctx, "figures")
 	if err != nil {
 		return err
 	}
