@@ -24,7 +24,6 @@ const (
 // paperRow is a document as the ledger has it.
 type paperRow struct {
 	id         string
-	same       sql.NullString
 	state      dossier.State
 	intake     dossier.Intake
 	verdict    string // the record or the refusal
@@ -37,13 +36,13 @@ type paperRow struct {
 	job        int64
 }
 
-const documentColumns = `id, same, state, intake, verdict, amended, replaced_by, revoked, legal, deleted, fault, job`
+const documentColumns = `id, state, intake, verdict, amended, replaced_by, revoked, legal, deleted, fault, job`
 
 func scanDocument(r interface{ Scan(...any) error }) (*paperRow, error) {
 	var d paperRow
 	var intake string
 	var revoked, legal int64
-	if err := r.Scan(&d.id, &d.same, &d.state, &intake, &d.verdict, &d.amended, &d.replacedBy, &revoked, &legal, &d.deleted, &d.fault, &d.job); err != nil {
+	if err := r.Scan(&d.id, &d.state, &intake, &d.verdict, &d.amended, &d.replacedBy, &revoked, &legal, &d.deleted, &d.fault, &d.job); err != nil {
 		return nil, err
 	}
 	d.revoked, d.legal = revoked != 0, legal != 0
@@ -95,8 +94,34 @@ func documentFrom(ctx context.Context, q querier, from string, args ...any) (*pa
 	return d, nil
 }
 
-// fingerprint is the same for what is the same document: the bytes, what they
-// belong to, the kind, the paper and what it replaces.
+// same says in SQL which documents are the same document: the bytes, what they
+// belong to, the kind, the paper and what it replaces. One that was revoked, deleted
+// or swept may come again.
+//
+// It is looked for among the few documents of its dossier, where the new one is to
+// be entered anyway. Fingerprints are in no order: an index of them has each
+// document read, and write, a page that no other needs.
+const same = `dossier = $1 AND sha256 = $2 AND kind = $3 AND paper = $4 AND replaces = $5 AND number_key = $6
+	AND unit = COALESCE($7, unit) AND revoked = 0 AND deleted = 0`
+
+func sameArgs(s dossier.Slip, digest dossier.Digest) []any {
+	var unit any // the number of a result in force is its unit's
+	if s.Kind == dossier.ResultInForce {
+		unit = string(s.Unit)
+	}
+	return []any{string(s.Dossier), string(digest), string(s.Kind), string(s.Paper), s.Replaces, numberKey(s), unit}
+}
+
+// numberKey is the folded number of a result in force; other papers have none.
+func numberKey(s dossier.Slip) string {
+	if s.Kind == dossier.ResultInForce {
+		return fold(s.Number)
+	}
+	return ""
+}
+
+// fingerprint is the same for what is the same document. The program before this
+// one knows documents by it.
 func fingerprint(s dossier.Slip, digest dossier.Digest) string {
 	parts := []string{string(digest), string(s.Kind), string(s.Dossier), string(s.Paper), s.Replaces}
 	if s.Kind == dossier.ResultInForce {
@@ -109,7 +134,7 @@ func fingerprint(s dossier.Slip, digest dossier.Digest) string {
 // Seen answers the first standing of the same bytes for the same dossier, kind
 // and paper (and what they replace), where there is one.
 func (l *Ledger) Seen(ctx context.Context, slip dossier.Slip, digest dossier.Digest) (dossier.Standing, bool, error) {
-	st, err := again(ctx, l.read, `document WHERE same = $1`, fingerprint(slip, digest))
+	st, err := again(ctx, l.read, `document WHERE `+same+` ORDER BY id LIMIT 1`, sameArgs(slip, digest)...)
 	if errors.Is(err, dossier.ErrUnknownDocument) {
 		return dossier.Standing{}, false, nil
 	}
@@ -164,6 +189,26 @@ func (t *tx) count(ctx context.Context, s subject) error {
 	return t.add(ctx, tally.Diff(before, after))
 }
 
+// countOneMore is count where all that has changed is that this document counts
+// now: what the dossier's others state need not be read again.
+func (t *tx) countOneMore(ctx context.Context, e *entry, s dossier.Slip, legal bool) error {
+	f := e.Facts
+	switch s.Kind {
+	case dossier.Component:
+		f.Components++
+		f.Reused += int(bit(s.Reuses != ""))
+		f.PersonalStore += int(bit(s.PersonalStore))
+	case dossier.ResultKind:
+		f.Results++
+		f.LegalResults += int(bit(legal))
+	}
+	before, after, err := t.state(ctx, e, f)
+	if err != nil {
+		return err
+	}
+	return t.add(ctx, tally.Diff(before, after))
+}
+
 // Receive records the intake and queues its job, both or neither. When these
 // bytes had already been received for the same dossier, kind and paper (and what
 // they replace), nothing is written and the first standing is returned with
@@ -205,11 +250,9 @@ func (t *tx) receive(ctx context.Context, in dossier.Intake, insert inserter) (d
 	if _, err := t.hold(ctx, s); err != nil {
 		return dossier.Standing{}, err
 	}
-	same := fingerprint(s, in.Original.SHA256)
-	// The same document, or else this very intake, of which the fingerprint has been
-	// given up.
-	st, err := again(ctx, t, `(SELECT 0 AS place, `+documentColumns+` FROM document WHERE same = $1
-		UNION ALL SELECT 1, `+documentColumns+` FROM document WHERE id = $2) AS found ORDER BY place LIMIT 1`, same, in.ID)
+	// The same document, or else this very intake, which has been revoked or deleted.
+	st, err := again(ctx, t, `(SELECT 0 AS place, `+documentColumns+` FROM document WHERE `+same+`
+		UNION ALL SELECT 1, `+documentColumns+` FROM document WHERE id = $8) AS found ORDER BY place, id LIMIT 1`, append(sameArgs(s, in.Original.SHA256), in.ID)...)
 	if !errors.Is(err, dossier.ErrUnknownDocument) {
 		return st, err
 	}
@@ -242,7 +285,7 @@ func (t *tx) receive(ctx context.Context, in dossier.Intake, insert inserter) (d
 	if err != nil {
 		return dossier.Standing{}, fmt.Errorf("queue: %w", err)
 	}
-	if err := t.insertDocument(ctx, t.later, in, same, dossier.Pending, job); err != nil {
+	if err := t.insertDocument(ctx, t.later, in, dossier.Pending, job); err != nil {
 		return dossier.Standing{}, err
 	}
 	return dossier.Standing{Intake: in, State: dossier.Pending}, nil
@@ -285,22 +328,21 @@ func storable(s dossier.Slip) dossier.Slip {
 
 // insertDocument enters the document by write, which is now or later.
 func (t *tx) insertDocument(ctx context.Context, write func(ctx context.Context, query string, args ...any) error,
-	in dossier.Intake, same string, state dossier.State, job int64) error {
+	in dossier.Intake, state dossier.State, job int64) error {
 	intake, err := json.Marshal(in)
 	if err != nil {
 		return fmt.Errorf("write the intake: %w", err)
 	}
 	s := in.Slip
-	number := ""
-	if s.Kind == dossier.ResultInForce {
-		number = fold(s.Number)
-	}
-	// A rebuild may meet the same fingerprint twice; the first keeps it.
+	// For a day after the schema was changed the program before this one may go on
+	// beside it, and looks for fingerprints. A rebuild may meet the same one twice; the
+	// first keeps it.
 	err = write(ctx, `INSERT INTO document (id, same, state, kind, dossier, unit, number_key, paper, sha256, replaces, reuses,
 			replaced_by, deleted, counts, personal, legal, received_at, job, fault, intake, verdict)
-		VALUES ($1, CASE WHEN EXISTS (SELECT 1 FROM document WHERE same = $2) THEN NULL ELSE $2 END,
-			$3, $4, $5, $6, $7, $8, $9, $10, $11, '', 0, 0, $12, 0, $13, $14, '', $15, '')`,
-		in.ID, same, string(state), string(s.Kind), string(s.Dossier), string(s.Unit), number, string(s.Paper),
+		VALUES ($1, CASE WHEN EXISTS (SELECT 1 FROM place WHERE task = 'fingerprints' AND at > $2)
+				THEN (SELECT f FROM (SELECT CAST($3 AS TEXT) AS f) AS fingerprint WHERE NOT EXISTS (SELECT 1 FROM document WHERE same = f)) END,
+			$4, $5, $6, $7, $8, $9, $10, $11, $12, '', 0, 0, $13, 0, $14, $15, '', $16, '')`,
+		in.ID, micros(t.l.now()), fingerprint(s, in.Original.SHA256), string(state), string(s.Kind), string(s.Dossier), string(s.Unit), numberKey(s), string(s.Paper),
 		string(in.Original.SHA256), s.Replaces, s.Reuses, bit(s.PersonalStore), micros(in.ReceivedAt), job, string(intake))
 	if err != nil {
 		return fmt.Errorf("enter the document: %w", err)
@@ -361,6 +403,9 @@ func (l *Ledger) Settle(ctx context.Context, rec dossier.Record) error {
 				return err
 			}
 		}
+		if counts && rec.Slip.Replaces == "" && subject.dossier != nil {
+			return t.countOneMore(ctx, subject.dossier, d.intake.Slip, legal)
+		}
 		return t.count(ctx, subject)
 	})
 	if err != nil {
@@ -409,7 +454,7 @@ func (t *tx) open(ctx context.Context, in dossier.Intake) (s subject, d *paperRo
 	}
 	d, err = document(ctx, t, t.forUpdate(), `id = $1`, in.ID)
 	if entered = errors.Is(err, dossier.ErrUnknownDocument); entered {
-		if err := t.insertDocument(ctx, t.now, in, fingerprint(in.Slip, in.Original.SHA256), dossier.Pending, 0); err != nil {
+		if err := t.insertDocument(ctx, t.now, in, dossier.Pending, 0); err != nil {
 			return subject{}, nil, false, err
 		}
 		d, err = document(ctx, t, "", `id = $1`, in.ID)

@@ -141,19 +141,28 @@ func (t *tx) refresh(ctx context.Context, held map[dossier.Code]*entry) (before,
 		return nil, nil, err
 	}
 	for _, c := range codes {
-		e := held[c]
-		if e.Facts == now[c] {
-			continue
+		b, a, err := t.state(ctx, held[c], now[c])
+		if err != nil {
+			return nil, nil, err
 		}
-		before = append(before, e.cells()...)
-		e.Facts = now[c]
-		after = append(after, e.cells()...)
-		if err := t.later(ctx, `UPDATE dossier SET components = $1, reused = $2, personal = $3, results = $4, legal_results = $5 WHERE code = $6`,
-			e.Components, e.Reused, e.PersonalStore, e.Results, e.LegalResults, string(c)); err != nil {
-			return nil, nil, fmt.Errorf("facts of a dossier: %w", err)
-		}
+		before, after = append(before, b...), append(after, a...)
 	}
 	return before, after, nil
+}
+
+// state enters what its documents state of a dossier that is locked, and returns
+// what it counted for before and after.
+func (t *tx) state(ctx context.Context, e *entry, now dossier.Facts) (before, after []tally.Cell, err error) {
+	if e.Facts == now {
+		return nil, nil, nil
+	}
+	before = e.cells()
+	e.Facts = now
+	if err := t.later(ctx, `UPDATE dossier SET components = $1, reused = $2, personal = $3, results = $4, legal_results = $5 WHERE code = $6`,
+		e.Components, e.Reused, e.PersonalStore, e.Results, e.LegalResults, string(e.Code)); err != nil {
+		return nil, nil, fmt.Errorf("facts of a dossier: %w", err)
+	}
+	return before, e.cells(), nil
 }
 
 // Dossier returns the dossier and whether the register knows it. One that

@@ -67,7 +67,7 @@ func (t *tx) bury(ctx context.Context, stone dossier.Tombstone, verdict string) 
 	d, err := document(ctx, t, t.forUpdate(), `id = $1`, stone.ID)
 	switch {
 	case errors.Is(err, dossier.ErrUnknownDocument):
-		if err := t.insertDocument(ctx, t.now, in, fingerprint(in.Slip, in.Original.SHA256), stone.State, 0); err != nil {
+		if err := t.insertDocument(ctx, t.now, in, stone.State, 0); err != nil {
 			return err
 		}
 		if in.Slip.Replaces != "" && stone.State == dossier.Stored {
