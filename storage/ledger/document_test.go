@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/pressly/goose/v3"
 
 	"sohoa/dossier"
 	"sohoa/tally"
@@ -76,6 +78,77 @@ func TestReceiveAgain(t *testing.T) {
 				t.Errorf("%s: seen %v %v %v", c.name, seen.Intake.ID, found, err)
 			}
 		}
+	})
+}
+
+// TestFingerprintsForADay: where documents were before migration 07001, the program
+// before it may go on beside this one for a day and knows what this one receives by
+// its fingerprint; what has none is known to this one all the same.
+func TestFingerprintsForADay(t *testing.T) {
+	engines(t, func(t *testing.T, dsn string) {
+		now := day.Time()
+		l := open(t, dsn, Options{Now: func() time.Time { return now }})
+		province(t, l)
+		slip := dossier.Slip{Kind: dossier.Component, Dossier: "H51.04-240830-0001", Unit: "H51.04"}
+		result := dossier.Slip{Kind: dossier.ResultInForce, Number: "12/QĐ-UBND", Unit: "H51.04"}
+		was := func(in dossier.Intake) (same sql.NullString) {
+			must(t, l.read.QueryRowContext(t.Context(), `SELECT same FROM document WHERE id = $1`, in.ID).Scan(&same))
+			return same
+		}
+		// Of another intake with the same bytes.
+		again := func(what string, in dossier.Intake, want bool) {
+			t.Helper()
+			in.ID = uuid.Must(uuid.NewV7()).String()
+			seen, found, err := l.Seen(t.Context(), in.Slip, in.Original.SHA256)
+			must(t, err)
+			st := got[dossier.Standing](t)(l.Receive(t.Context(), in))
+			if st.Again != want || found != want || found && seen.Intake.ID != st.Intake.ID {
+				t.Errorf("%s: received again %v, seen %v, want %v", what, st.Again, found, want)
+			}
+		}
+		var all []dossier.Intake
+		hand := func(what string, entered bool) {
+			t.Helper()
+			for _, s := range []dossier.Slip{slip, result} {
+				in := intake(s)
+				got[dossier.Standing](t)(l.Receive(t.Context(), in))
+				same := was(in)
+				if same.Valid != entered || entered && same.String != fingerprint(in.Slip, in.Original.SHA256) {
+					t.Errorf("%s: %s has the fingerprint %q", what, s.Kind, same.String)
+				}
+				all = append(all, in)
+			}
+		}
+		hand("a new ledger", false)
+
+		// The schema changes under a ledger that has documents.
+		schema, err := l.schema()
+		must(t, err)
+		got[[]*goose.MigrationResult](t)(schema.DownTo(t.Context(), 6001))
+		must(t, l.Migrate(t.Context()))
+		var until int64
+		must(t, l.read.QueryRowContext(t.Context(), `SELECT at FROM place WHERE task = 'fingerprints'`).Scan(&until))
+		now = time.UnixMicro(until).Add(-time.Second)
+		hand("within the day", true)
+		before := intake(slip) // by the program before this one
+		if _, err := l.write.ExecContext(t.Context(), `INSERT INTO document (id, same, state, kind, dossier, unit, number_key, paper, sha256, replaces, reuses,
+			replaced_by, deleted, counts, personal, legal, received_at, job, fault, intake, verdict)
+			SELECT $1, $2, state, kind, dossier, unit, number_key, paper, $3, replaces, reuses, replaced_by, deleted, counts, personal, legal, received_at, 0, '', intake, ''
+			FROM document WHERE id = $4`, before.ID, fingerprint(slip, before.Original.SHA256), string(before.Original.SHA256), all[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		again("of the program before", before, true)
+		now = now.Add(2 * time.Second)
+		hand("after the day", false)
+		for i, in := range all {
+			again(fmt.Sprint("document ", i), in, true)
+		}
+		// What is no longer there may come again, and is then known by that.
+		must(t, l.Refuse(t.Context(), dossier.Refusal{Schema: 1, ID: all[2].ID, Slip: all[2].Slip, Original: all[2].Original, Reason: dossier.Empty}))
+		again("refused", all[2], true)
+		must(t, l.Swept(t.Context(), all[2].ID))
+		again("swept", all[2], false)
+		again("swept, and received since", all[2], true)
 	})
 }
 

@@ -207,23 +207,7 @@ func (l *Ledger) Migrate(ctx context.Context) error {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	defer lead.End()
-	dialect, dir := goose.DialectSQLite3, "migrations/sqlite"
-	opts := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()),
-		goose.WithAllowOutofOrder(true)} // the pages number their migrations from 01001, the ledger from 02001
-	if l.pool != nil {
-		dialect, dir = goose.DialectPostgres, "migrations/postgres"
-		// The program before this one, which may start beside it, waits for this lock.
-		locker, err := lock.NewPostgresSessionLocker()
-		if err != nil {
-			return fmt.Errorf("migrate: %w", err)
-		}
-		opts = append(opts, goose.WithSessionLocker(locker))
-	}
-	sub, err := fs.Sub(migrations, dir)
-	if err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
-	p, err := goose.NewProvider(dialect, l.write, sub, opts...)
+	p, err := l.schema()
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
@@ -234,6 +218,27 @@ func (l *Ledger) Migrate(ctx context.Context) error {
 		return fmt.Errorf("migrate the queue: %w", err)
 	}
 	return l.migrateSeries(ctx)
+}
+
+// schema knows the migrations, and which of them the database has.
+func (l *Ledger) schema() (*goose.Provider, error) {
+	dialect, dir := goose.DialectSQLite3, "migrations/sqlite"
+	opts := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()),
+		goose.WithAllowOutofOrder(true)} // the pages number their migrations from 01001, the ledger from 02001
+	if l.pool != nil {
+		dialect, dir = goose.DialectPostgres, "migrations/postgres"
+		// The program before this one, which may start beside it, waits for this lock.
+		locker, err := lock.NewPostgresSessionLocker()
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, goose.WithSessionLocker(locker))
+	}
+	sub, err := fs.Sub(migrations, dir)
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(dialect, l.write, sub, opts...)
 }
 
 // querier is what reading needs; *sql.DB, *sql.Conn and *sql.Tx have it.

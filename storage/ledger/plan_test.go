@@ -38,7 +38,7 @@ func TestPlans(t *testing.T) {
 		{"result", "result", "1000000 2857 1"},
 		{"document", "sqlite_autoindex_document_1", "25000000 1"},
 		{"document", "sqlite_autoindex_document_2", "25000000 1"},
-		{"document", "document_dossier", "24000000 3 1"},
+		{"document", "document_same", "25000000 3 1"},
 		{"document", "document_result", "1000000 2857 2"},
 		{"document", "document_replaces", "100000 1"},
 		{"document", "document_reuses", "1000000 2"},

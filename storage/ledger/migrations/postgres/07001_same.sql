@@ -3,11 +3,11 @@
 -- day: so long the program before this one, which looks for that, goes on beside it.
 
 -- +goose Up
+CREATE INDEX document_same ON document (dossier, sha256);
 DROP INDEX document_dossier;
-CREATE INDEX document_dossier ON document (dossier, sha256);
 INSERT INTO place (task, place, at) SELECT 'fingerprints', '', (CAST(EXTRACT(EPOCH FROM now()) AS BIGINT) + 86400) * 1000000 WHERE EXISTS (SELECT 1 FROM document);
 
 -- +goose Down
 DELETE FROM place WHERE task = 'fingerprints';
-DROP INDEX document_dossier;
 CREATE INDEX document_dossier ON document (dossier, received_at) WHERE dossier <> '';
+DROP INDEX document_same;
