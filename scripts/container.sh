@@ -23,6 +23,7 @@ cgroup_manager = "cgroupfs"
 runtime = "$(basename "$(command -v runc || command -v crun)")"
 [network]
 network_backend = "netavark"
+network_config_dir = "$tmp/networks"
 END
 cat >"$tmp/storage.conf" <<END
 [storage]
