@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -8,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -61,12 +61,12 @@ Exit 0 when every row is in, 3 when some rows were rejected or skipped,
 	cmd.Flags().StringVar(&f.match, "match", "", "path of a file for rows that name none: {unit}/{number}.pdf")
 	cmd.Flags().StringVar(&f.between, "between", "", "hours of the day in which to work: 18:00-06:00")
 	cmd.Flags().Float64Var(&f.rate, "rate", 0, "rows a second at most (default: as fast as it goes)")
-	cmd.Flags().IntVar(&f.parallel, "parallel", max(4, 2*runtime.NumCPU()), "documents in flight")
+	cmd.Flags().IntVar(&f.parallel, "parallel", 0, fmt.Sprintf("documents in flight (default: %d; without --server %d while no counter has sent anything for a quarter of an hour)", backfill.BesideCounters(), backfill.Alone()))
 	return cmd
 }
 
 func (a *app) backfill(ctx context.Context, manifest string, f backfillFlags) (err error) {
-	o := backfill.Options{By: "cli", Match: f.match, Parallel: f.parallel, Rate: f.rate, Now: a.now}
+	o := backfill.Options{By: "cli", Match: f.match, Rate: f.rate, Now: a.now}
 	if f.between != "" {
 		if o.Between, err = backfill.ParseHours(f.between); err != nil {
 			return usage("--between: %w", err)
@@ -76,6 +76,9 @@ func (a *app) backfill(ctx context.Context, manifest string, f backfillFlags) (e
 		if _, err := backfill.ParsePattern(f.match); err != nil {
 			return usage("--match: %w", err)
 		}
+	}
+	if f.parallel < 0 {
+		return usage("--parallel must not be negative")
 	}
 	if f.root == "" {
 		f.root = filepath.Dir(manifest)
@@ -114,6 +117,7 @@ func (a *app) backfill(ctx context.Context, manifest string, f backfillFlags) (e
 		return err
 	}
 	defer func() { err = errors.Join(err, way.close()) }()
+	o.Parallel, o.Allowed = way.parallel, way.allowed
 	var sum backfill.Summary
 	err = withSheet(manifest, func(s *sheet.Sheet) (err error) {
 		if f.dryRun {
@@ -152,12 +156,14 @@ func (a *app) backfill(ctx context.Context, manifest string, f backfillFlags) (e
 // way is how documents of a backfill go in: straight into --data, or through a
 // server.
 type way struct {
-	door    backfill.Door
-	checker backfill.Checker
-	journal string                                      // name of the file that remembers what went in this way
-	work    func() (stop func() error)                  // workers beside those of any server
-	present func(look func(*dossier.Run)) (stop func()) // tells the operations page of the run
-	close   func() error
+	door     backfill.Door
+	parallel int                       // documents in flight at most
+	allowed  func(context.Context) int // and at present; nil: all
+	checker  backfill.Checker
+	journal  string                                      // name of the file that remembers what went in this way
+	work     func() (stop func() error)                  // workers beside those of any server
+	present  func(look func(*dossier.Run)) (stop func()) // tells the operations page of the run
+	close    func() error
 }
 
 func (a *app) openWay(ctx context.Context, f backfillFlags) (way, error) {
@@ -166,10 +172,20 @@ func (a *app) openWay(ctx context.Context, f backfillFlags) (way, error) {
 		if err != nil {
 			return way{}, err
 		}
-		return way{door: backfill.Local{Pipeline: h.pipeline, Again: h.ledger.Replay}, checker: &checker{h: h, a: a}, journal: "backfill.journal",
-			work:    func() func() error { return h.workBeside(ctx, ledger.WorkOptions{Hands: f.parallel, BulkOnly: true}) },
+		w := way{door: backfill.Local{Pipeline: h.pipeline, Again: h.ledger.Replay}, parallel: f.parallel, checker: &checker{h: h, a: a}, journal: "backfill.journal",
 			present: func(look func(*dossier.Run)) func() { return h.present(ctx, dossier.Backfill, look) },
-			close:   h.Close}, nil
+			close:   h.Close}
+		if w.parallel == 0 {
+			w.parallel = backfill.Alone()
+			w.allowed = func(ctx context.Context) int {
+				if open, err := h.ledger.CountersOpen(ctx); open || err != nil { // who cannot tell stands aside
+					return backfill.BesideCounters()
+				}
+				return backfill.Alone()
+			}
+		}
+		w.work = func() func() error { return h.workBeside(ctx, ledger.WorkOptions{Hands: w.parallel, BulkOnly: true}) }
+		return w, nil
 	}
 	token, err := tokenFrom(f.token, f.tokenFile)
 	if err != nil {
@@ -179,7 +195,7 @@ func (a *app) openWay(ctx context.Context, f backfillFlags) (way, error) {
 	if err != nil {
 		return way{}, err
 	}
-	w := way{door: c, work: func() func() error { return func() error { return nil } }}
+	w := way{door: c, parallel: cmp.Or(f.parallel, backfill.BesideCounters()), work: func() func() error { return func() error { return nil } }}
 	// What went to one server says nothing of another.
 	sum := sha256.Sum256([]byte(c.base))
 	w.journal = fmt.Sprintf("backfill-%x.journal", sum[:6])

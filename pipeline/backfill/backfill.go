@@ -9,8 +9,11 @@ import (
 	"hash/maphash"
 	"io"
 	"os"
+	"runtime"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"sohoa/dossier"
 	"sohoa/pipeline/register"
@@ -95,23 +98,38 @@ type Progress struct {
 
 // Options of a run. Root and By are required.
 type Options struct {
-	Root     *os.Root           // files are sought below it, and nowhere else
-	Mapping  sheet.Mapping      // headers beyond the built-in ones
-	Match    string             // pattern of a file's path for rows that name none: {unit}/{number}.pdf
-	By       string             // account that hands in
-	Parallel int                // documents in flight; 0: 4
-	Rate     float64            // rows a second; 0: as fast as the door takes them
-	Between  Hours              // hours of the day in which to work; zero: always
-	Journal  Journal            // what earlier runs did; nil: every file is read again
-	Outcomes func(Result) error // called for each row as it is done, one at a time; may be nil
+	Root     *os.Root                  // files are sought below it, and nowhere else
+	Mapping  sheet.Mapping             // headers beyond the built-in ones
+	Match    string                    // pattern of a file's path for rows that name none: {unit}/{number}.pdf
+	By       string                    // account that hands in
+	Parallel int                       // documents in flight at most; 0: BesideCounters
+	Allowed  func(context.Context) int // how many of them may be at present, asked again and again; nil: all
+	Rate     float64                   // rows a second; 0: as fast as the door takes them
+	Between  Hours                     // hours of the day in which to work; zero: always
+	Journal  Journal                   // what earlier runs did; nil: every file is read again
+	Outcomes func(Result) error        // called for each row as it is done, one at a time; may be nil
 	Progress func(Progress)
 	Patience time.Duration // how long a door that is away is waited for before the run ends; 0: 30 minutes
 	Now      func() time.Time
 	Sleep    func(ctx context.Context, d time.Duration) error // for tests; nil: real
 }
 
-// inFlight is how many documents are in flight where nobody says otherwise.
-const inFlight = 4
+// BesideCounters is how many documents may be in flight while counters are open: with
+// twice as many one in a hundred of their papers waits six times as long for its
+// verdict.
+func BesideCounters() int { return max(4, 2*runtime.NumCPU()) }
+
+// Alone is how many are while counters are closed, so that while some wait for the
+// disk the processors work on others.
+func Alone() int { return max(16, 2*BesideCounters()) }
+
+const (
+	// ahead is how many rows are dealt to a lane that is still at an earlier one, so
+	// that a dossier of many papers does not keep the other lanes waiting.
+	ahead = 64
+	// askAgain is how often Allowed is asked.
+	askAgain = time.Second
+)
 
 // ErrAway: the door could not be reached for longer than Patience. What was
 // handed in stands; starting again goes on.
@@ -142,13 +160,15 @@ type run struct {
 	failed   error // the first error that ends the run
 	mute     bool  // the outcomes cannot be written
 	stop     context.CancelFunc
-	next     time.Time // when Rate allows the next row
 	replayed map[string]bool
+
+	passing sync.Mutex // who passes the gate
+	next    time.Time  // when Rate allows the next row
 }
 
 func newRun(s *sheet.Sheet, o Options) (*run, error) {
 	if o.Parallel <= 0 {
-		o.Parallel = inFlight
+		o.Parallel = BesideCounters()
 	}
 	if o.Patience <= 0 {
 		o.Patience = 30 * time.Minute
@@ -190,19 +210,32 @@ func newRun(s *sheet.Sheet, o Options) (*run, error) {
 // all deals the rows out to lanes and gathers what becomes of them.
 func (r *run) all(ctx context.Context, do func(ctx context.Context, line register.Line[register.Entry]) (Result, bool)) (Summary, error) {
 	ctx, r.stop = context.WithCancel(ctx)
+	hands := semaphore.NewWeighted(int64(r.Parallel))
+	var working, asking sync.WaitGroup
+	if r.Allowed != nil {
+		idle := r.rest(ctx, hands, 0)
+		asking.Go(func() {
+			for idle >= 0 && r.Sleep(ctx, askAgain) == nil {
+				idle = r.rest(ctx, hands, idle)
+			}
+		})
+	}
+	defer asking.Wait()
 	defer r.stop()
 	lanes := make([]chan register.Line[register.Entry], r.Parallel)
-	var working sync.WaitGroup
 	for i := range lanes {
-		lanes[i] = make(chan register.Line[register.Entry], 2)
+		lanes[i] = make(chan register.Line[register.Entry], ahead)
 		working.Go(func() {
 			for line := range lanes[i] {
-				if ctx.Err() != nil {
+				if hands.Acquire(ctx, 1) != nil {
 					continue // dealt, not begun
 				}
-				if res, ok := do(ctx, line); ok {
-					r.done(res)
+				if r.gate(ctx) == nil {
+					if res, ok := do(ctx, line); ok {
+						r.done(res)
+					}
 				}
+				hands.Release(1)
 			}
 		})
 	}
@@ -234,9 +267,6 @@ func (r *run) all(ctx context.Context, do func(ctx context.Context, line registe
 		if slip.Dossier != "" {
 			lane = maphash.String(seed, string(slip.Dossier)) % uint64(len(lanes))
 		}
-		if r.gate(ctx) != nil {
-			break
-		}
 		select {
 		case lanes[lane] <- line:
 		case <-ctx.Done():
@@ -255,6 +285,20 @@ func (r *run) all(ctx context.Context, do func(ctx context.Context, line registe
 	sum := r.progress.Summary
 	sum.Stopped = sum.Rows < sum.Total
 	return sum, errors.Join(r.failed, broken)
+}
+
+// rest keeps the hands idle that Allowed does not allow, where so many are already,
+// and returns how many are then; it waits for those that are at work. Negative: ctx
+// has ended.
+func (r *run) rest(ctx context.Context, hands *semaphore.Weighted, idle int64) int64 {
+	want := int64(r.Parallel - min(max(r.Allowed(ctx), 1), r.Parallel))
+	if want > idle && hands.Acquire(ctx, want-idle) != nil {
+		return -1
+	}
+	if want < idle {
+		hands.Release(idle - want)
+	}
+	return want
 }
 
 func rowResult(bad []*dossier.RowError) Result {
@@ -313,8 +357,11 @@ func (r *run) waiting(why string) {
 	}
 }
 
-// gate waits until the hours and the rate allow another row.
+// gate waits until the hours and the rate allow another row; who comes meanwhile
+// waits behind.
 func (r *run) gate(ctx context.Context) error {
+	r.passing.Lock()
+	defer r.passing.Unlock()
 	for {
 		now := r.Now()
 		wait := r.Between.Wait(now)

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"golang.org/x/text/unicode/norm"
@@ -590,6 +591,62 @@ func TestHoursAndRate(t *testing.T) {
 	if took := clock().Sub(day.Add(18 * time.Hour)); took < 45*time.Second || took > 55*time.Second {
 		t.Errorf("100 rows at 2 a second took %v", took)
 	}
+}
+
+// counting is a door that needs a tenth of a second and says how many are at it.
+type counting struct {
+	swallow
+	mu      sync.Mutex
+	now     int
+	entered func(now int)
+}
+
+func (c *counting) Submit(ctx context.Context, s dossier.Slip, body io.ReadSeeker, size int64) (dossier.Standing, error) {
+	c.mu.Lock()
+	c.now++
+	c.entered(c.now)
+	c.mu.Unlock()
+	time.Sleep(100 * time.Millisecond)
+	c.mu.Lock()
+	c.now--
+	c.mu.Unlock()
+	return c.swallow.Submit(ctx, s, body, size)
+}
+
+// As many rows are in flight as are allowed at the time, within a second, in which
+// those that are at it may end.
+func TestAllowed(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 10 {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.pdf", i)), plainFile(i), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	manifest := rowsFile(t, dir, 4000)
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		allowed := func(at time.Duration) int { return []int{6, 2, 5, 5, 0, 9}[min(5, at/(10*time.Second))] }
+		most := map[int]int{} // by what is allowed
+		door := &counting{entered: func(now int) {
+			at := time.Since(start)
+			if n := allowed(at); at%(10*time.Second) > askAgain+100*time.Millisecond {
+				most[n] = max(most[n], now)
+			}
+		}}
+		sum, err := Run(t.Context(), manifest, door, Options{Root: root, By: "x", Parallel: 8,
+			Allowed: func(context.Context) int { return allowed(time.Since(start)) }})
+		if err != nil || sum.Rows != 4000 {
+			t.Errorf("%d rows, %v", sum.Rows, err)
+		}
+		if want := map[int]int{6: 6, 2: 2, 5: 5, 0: 1, 9: 8}; !maps.Equal(most, want) {
+			t.Errorf("in flight at most, by what was allowed: %v, want %v", most, want)
+		}
+	})
 }
 
 // inspector is a Checker that knows a few dossiers.

@@ -91,7 +91,7 @@ func backfillIn(dir string, observe func(context.Context, pipeline.Observation))
 	ctx, cancel := context.WithCancel(context.Background())
 	worked := make(chan error, 1)
 	go func() {
-		worked <- h.ledger.Work(ctx, ledger.WorkOptions{Workers: 2, Hands: inFlight, BulkOnly: true, Timeout: time.Minute}, h.pipe.Process)
+		worked <- h.ledger.Work(ctx, ledger.WorkOptions{Workers: 2, Hands: Alone(), BulkOnly: true, Timeout: time.Minute}, h.pipe.Process)
 	}()
 	defer func() { cancel(); err = errors.Join(err, <-worked) }()
 
@@ -128,7 +128,7 @@ func backfillIn(dir string, observe func(context.Context, pipeline.Observation))
 	if err != nil {
 		return err
 	}
-	_, err = Run(ctx, s, Local{Pipeline: h.pipe, Again: h.ledger.Replay}, Options{Root: root, By: "operator", Journal: jn, Outcomes: lines.Write})
+	_, err = Run(ctx, s, Local{Pipeline: h.pipe, Again: h.ledger.Replay}, Options{Root: root, By: "operator", Parallel: Alone(), Journal: jn, Outcomes: lines.Write})
 	return err
 }
 

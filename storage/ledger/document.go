@@ -225,8 +225,10 @@ func (l *Ledger) receive(ctx context.Context, in dossier.Intake, insert inserter
 	in.Slip = storable(in.Slip)
 	var st dossier.Standing
 	err := l.updateTogether(ctx, func(ctx context.Context, t *tx) (err error) {
-		st, err = t.receive(ctx, in, insert)
-		return err
+		if st, err = t.receive(ctx, in, insert); err != nil {
+			return err
+		}
+		return t.noteDoor(ctx, in.Slip.Door)
 	})
 	if err != nil {
 		return dossier.Standing{}, fmt.Errorf("receive: %w", err)

@@ -60,7 +60,8 @@ type Ledger struct {
 	mu    sync.Mutex
 	kicks map[chan string]struct{} // woken when this process has queued a job
 
-	own own // intakes that this process works without the queue
+	own   own          // intakes that this process works without the queue
+	noted atomic.Int64 // when this process last said that counters are open, in microseconds
 }
 
 // Open opens the ledger named by dsn: "sqlite:/path/ledger.db" or
