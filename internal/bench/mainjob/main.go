@@ -5,19 +5,21 @@
 // from eight clients at once.
 //
 //	go run ./internal/bench/mainjob [-dir DIR] [-n 300] [-rounds 3] [-sohoa bin/sohoa]
+//	go run ./internal/bench/mainjob -ledgers sqlite:SMALL,sqlite:LARGE
 package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
-
 	"os"
 	"path/filepath"
 	"runtime/pprof"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,29 +48,39 @@ func main() {
 	sohoa := flag.String("sohoa", "bin/sohoa", "program whose memory is measured; empty: not measured")
 	profile := flag.String("cpuprofile", "", "file for a profile of the server's part")
 	latency := flag.Duration("latency", 0, "measure one, two and four workers against a store that answers so late, and nothing else")
+	databases := flag.String("ledgers", "", "measure documents of dossiers that these ledgers have, in turns, and nothing else")
 	flag.Parse()
-	if *latency > 0 {
-		if err := workers(*dir, *scan, *n, *latency); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
+	var err error
+	switch {
+	case *latency > 0:
+		err = workers(*dir, *scan, *n, *latency)
+	case *databases != "":
+		err = onLedgers(*dir, *scan, strings.Split(*databases, ","), *n, *rounds, *clients)
+	default:
+		err = profiled(*profile, func() error { return run(*dir, *scan, *n, *rounds, *clients, *sohoa) })
 	}
-	if *profile != "" {
-		f, err := os.Create(*profile)
-		if err == nil {
-			err = pprof.StartCPUProfile(f)
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		defer pprof.StopCPUProfile()
-	}
-	if err := run(*dir, *scan, *n, *rounds, *clients, *sohoa); err != nil {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// profiled calls f, and writes what the processors did meanwhile into the file, if
+// one is named.
+func profiled(name string, f func() error) error {
+	if name == "" {
+		return f()
+	}
+	out, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	if err := pprof.StartCPUProfile(out); err != nil {
+		return errors.Join(err, out.Close())
+	}
+	err = f()
+	pprof.StopCPUProfile()
+	return errors.Join(err, out.Close())
 }
 
 func run(dir, scan string, n, rounds, clients int, sohoa string) error {
@@ -168,14 +180,14 @@ func plainWrites(dir string, n, clients int, bodies map[string][]byte) (float64,
 	})
 }
 
-// house is a ledger and a pipeline with n dossiers; late, where it is given, is put
-// before the store.
-func house(ctx context.Context, dir string, n int, late func(storage.Store) storage.Store, observe func(context.Context, pipeline.Observation)) (p *pipeline.Pipeline, l *ledger.Ledger, done func() error, err error) {
+// house is a ledger, by default one of its own, and a pipeline; late, where it is
+// given, is put before the store.
+func house(ctx context.Context, dir, database string, late func(storage.Store) storage.Store, observe func(context.Context, pipeline.Observation)) (p *pipeline.Pipeline, l *ledger.Ledger, done func() error, err error) {
 	store, err := disk.Open(filepath.Join(dir, "archive"))
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	l, err = ledger.Open(ctx, "sqlite:"+filepath.Join(dir, "ledger.db"), ledger.Options{Log: zerolog.Nop()})
+	l, err = ledger.Open(ctx, cmp.Or(database, "sqlite:"+filepath.Join(dir, "ledger.db")), ledger.Options{Log: zerolog.Nop()})
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -186,22 +198,6 @@ func house(ctx context.Context, dir string, n int, late func(storage.Store) stor
 	}()
 	if err := l.Migrate(ctx); err != nil {
 		return nil, nil, nil, err
-	}
-	if _, err := l.ImportUnits(ctx, []dossier.Unit{{Code: "H51", Name: "Tỉnh Sóc Trăng", Level: dossier.Province}}); err != nil {
-		return nil, nil, nil, err
-	}
-	if _, err := l.ImportProcedures(ctx, []dossier.Procedure{{Code: "1.000001", Name: "Cấp bản sao"}}); err != nil {
-		return nil, nil, nil, err
-	}
-	for from := 0; from < n; from += 500 {
-		var rows []dossier.Registered
-		for i := from; i < min(from+500, n); i++ {
-			rows = append(rows, dossier.Registered{Code: code(i), Unit: "H51", Procedure: "1.000001", Channel: dossier.Direct,
-				ReceivedAt: dossier.Date(20240801).Time(), Status: dossier.Received})
-		}
-		if _, err := l.ImportDossiers(ctx, rows); err != nil {
-			return nil, nil, nil, err
-		}
 	}
 	judge, err := pdf.NewPool(pdf.Options{Executable: []string{"/proc/self/exe", "pdf-child"}, Log: zerolog.Nop()})
 	if err != nil {
@@ -216,31 +212,64 @@ func house(ctx context.Context, dir string, n int, late func(storage.Store) stor
 		Tool: "sohoa bench", Now: time.Now, Log: zerolog.Nop(), Observe: observe}), l, func() error { return errors.Join(judge.Close(), l.Close()) }, nil
 }
 
-func code(i int) dossier.Code { return dossier.Code(fmt.Sprintf("H51-240801-%06d", i)) }
+// register enters n dossiers of one unit, received on one day.
+func register(ctx context.Context, l *ledger.Ledger, n int) ([]dossier.Code, error) {
+	if _, err := l.ImportUnits(ctx, []dossier.Unit{{Code: "H51", Name: "Tỉnh Sóc Trăng", Level: dossier.Province}}); err != nil {
+		return nil, err
+	}
+	if _, err := l.ImportProcedures(ctx, []dossier.Procedure{{Code: "1.000001", Name: "Cấp bản sao"}}); err != nil {
+		return nil, err
+	}
+	codes := make([]dossier.Code, n)
+	for i := range codes {
+		codes[i] = dossier.Code(fmt.Sprintf("H51-240801-%06d", i))
+	}
+	for some := range slices.Chunk(codes, 500) {
+		var rows []dossier.Registered
+		for _, code := range some {
+			rows = append(rows, dossier.Registered{Code: code, Unit: "H51", Procedure: "1.000001", Channel: dossier.Direct,
+				ReceivedAt: dossier.Date(20240801).Time(), Status: dossier.Received})
+		}
+		if _, err := l.ImportDossiers(ctx, rows); err != nil {
+			return nil, err
+		}
+	}
+	return codes, nil
+}
 
 func mainJob(dir string, body []byte, n, clients int, observe func(context.Context, pipeline.Observation)) (rate float64, err error) {
-	ctx, stop := context.WithCancel(context.Background())
-	defer stop()
-	p, l, done, err := house(ctx, dir, n, nil, observe)
+	ctx := context.Background()
+	p, l, done, err := house(ctx, dir, "", nil, observe)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, done()) }()
+	codes, err := register(ctx, l, n)
+	if err != nil {
+		return 0, err
+	}
+	return settle(ctx, p, l, codes, body, clients)
+}
+
+// settle hands the scan in for each dossier, by so many senders, waits for the
+// verdicts and returns how many a second there were.
+func settle(ctx context.Context, p *pipeline.Pipeline, l *ledger.Ledger, codes []dossier.Code, body []byte, clients int) (rate float64, err error) {
+	ctx, stop := context.WithCancel(ctx)
 	working := make(chan error, 1)
 	go func() { working <- l.Work(ctx, ledger.WorkOptions{Workers: 6, Hands: 6}, p.Process) }()
 	defer func() {
 		stop()
 		err = errors.Join(err, <-working)
 	}()
-	return each(n, clients, func(i int) error {
-		st, err := p.Receive(ctx, dossier.Slip{Kind: dossier.Component, Dossier: code(i), By: "bench", Door: dossier.DoorAPI}, bytes.NewReader(body), pipeline.ReceiveOptions{})
+	return each(len(codes), clients, func(i int) error {
+		st, err := p.Receive(ctx, dossier.Slip{Kind: dossier.Component, Dossier: codes[i], By: "bench", Door: dossier.DoorAPI}, bytes.NewReader(body), pipeline.ReceiveOptions{})
 		if err != nil {
 			return err
 		}
 		if st, err = p.Wait(ctx, st.Intake.ID, time.Minute); err != nil {
 			return err
 		}
-		if st.State != dossier.Stored {
+		if st.State != dossier.Stored || st.Again {
 			return fmt.Errorf("document %d is %s", i, st.State)
 		}
 		return nil

@@ -78,14 +78,18 @@ func workers(dir, scan string, n int, latency time.Duration) error {
 func drain(dir string, body []byte, n, workers int, latency time.Duration) (rate float64, err error) {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	p, l, done, err := house(ctx, dir, n, func(s storage.Store) storage.Store { return lateStore{s, latency} }, func(context.Context, pipeline.Observation) {})
+	p, l, done, err := house(ctx, dir, "", func(s storage.Store) storage.Store { return lateStore{s, latency} }, func(context.Context, pipeline.Observation) {})
 	if err != nil {
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, done()) }()
+	codes, err := register(ctx, l, n)
+	if err != nil {
+		return 0, err
+	}
 	ids := make([]string, n)
 	if _, err := each(n, 16, func(i int) error {
-		st, err := p.Receive(ctx, dossier.Slip{Kind: dossier.Component, Dossier: code(i), By: "bench", Door: dossier.DoorAPI}, bytes.NewReader(body), pipeline.ReceiveOptions{})
+		st, err := p.Receive(ctx, dossier.Slip{Kind: dossier.Component, Dossier: codes[i], By: "bench", Door: dossier.DoorAPI}, bytes.NewReader(body), pipeline.ReceiveOptions{})
 		ids[i] = st.Intake.ID
 		return err
 	}); err != nil {
