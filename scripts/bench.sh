@@ -16,6 +16,10 @@ echo "== 200 clerks at once through the pages' own API"
 SOHOA_LOAD_CLERKS=200 SOHOA_LOAD_FILES=5 go test -count=1 -run TestClerksAtOnce -v -timeout 1h ./web
 echo "== pages with 1 million dossiers and 333,000 documents"
 SOHOA_BENCH_DOSSIERS=${SOHOA_BENCH_PAGES:-1000000} go test -run '^$' -bench BenchmarkPages -benchtime 20x -timeout 2h ./web
+if [ -n "${SOHOA_BENCH_LEDGERS:-}" ]; then
+  echo "== a document's whole way on ledgers of different sizes (SOHOA_BENCH_LEDGERS=sqlite:SMALL,sqlite:LARGE, kept by SOHOA_BENCH_DATABASE below)"
+  "$bin/bench-mainjob" -ledgers "$SOHOA_BENCH_LEDGERS"
+fi
 echo "== one, two, four workers against a store that answers 20 ms late"
 "$bin/bench-mainjob" -latency 20ms -n 60
 echo "== a day of the country in the queue (docs/scale.md)"
